@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * History: attempts, grouped and counted, and the audit chain, in one SQLite file with numbered migrations. Runs in the
+ * engine, without privilege.
+ *
+ * A full disk or a damaged file costs history, never enforcement: every function here may fail, the caller goes on, and
+ * ng_history_health() says so in words until writing works again. A damaged file is set aside (history.db.damaged-N, at
+ * most 3 kept) and a new one begun; the audit chain of the new file starts with a record that says so. All functions
+ * are for one thread and return at once (busy timeout 50 ms).
+ */
+#ifndef NG_HISTORY_H
+#define NG_HISTORY_H
+
+#include <gio/gio.h>
+
+#include "verdict/verdict.h"
+
+G_BEGIN_DECLS
+
+typedef struct _NgHistory NgHistory;
+
+/* Times are microseconds since the epoch, UTC (g_get_real_time). */
+typedef struct {
+	gint64 first;
+	gint64 last;
+	guint64 count;
+	const char *source; /* "guard", later "run", "python" */
+	guint32 pid;        /* of the latest; 0: not known */
+	guint32 uid;
+	const char *exe; /* path, "" when it was gone */
+	const char *comm;
+	const char *app;     /* id, "" for the default */
+	const char *decider; /* id of the application that decided, "" for the default */
+	guint8 profile;      /* NG_PROFILE_* of the decider then */
+	gboolean simulated;  /* TRUE: nothing was blocked, it would have been */
+	guint8 family;       /* AF_INET, AF_INET6 */
+	struct ng_flow flow;
+	struct ng_verdict verdict;
+} NgAttempt;
+
+typedef struct {
+	guint64 seq; /* filled by the history */
+	gint64 time;
+	guint32 uid;
+	const char *auth; /* how the caller was known: "bus", "socket", "timer", "service" */
+	const char
+		*action; /* "set", "forget", "pause", "resume", "panic", "import", "expire", "config", "damage" ... */
+	const char *app; /* id or "" */
+	const char *before; /* JSON or "" */
+	const char *after;  /* JSON or "" */
+	const char *reason; /* what the person said, or "" */
+	const char *origin; /* "window", "command", "timer", "file", "service" */
+	const char *hash;   /* hex SHA-256, filled by the history */
+} NgAudit;
+
+typedef struct {
+	gint64 max_age;    /* microseconds; 0: for ever */
+	guint64 max_bytes; /* of the database file; 0: no limit. Attempts go first, oldest first; audit records are
+			      never dropped by size, only by age, and then the chain starts from a stated anchor. */
+} NgRetention;
+
+/* Opens or makes folder/history.db. Never NULL: when it cannot be opened, writes fail and health says why. */
+NgHistory *ng_history_new(const char *folder, const NgRetention *retention);
+void ng_history_free(NgHistory *history); /* flushes */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgHistory, ng_history_free)
+
+/* Remember an attempt. Alike ones (same hour, source, uid, exe, app, decider, profile, call, remote address, port,
+ * protocol, verdict, reason; the port of an arriving flow does not count) become one row with a count. Kept in memory
+ * (at most 4096 groups, then the least recent are written out) until ng_history_flush(), which the caller runs about
+ * once a second. */
+void ng_history_add(NgHistory *history, const NgAttempt *attempt);
+gboolean ng_history_flush(NgHistory *history, GError **error);
+
+/* Append to the audit chain, at once. hash = SHA-256 over the previous hash and all fields, length-prefixed. */
+gboolean ng_history_audit(NgHistory *history, const NgAudit *audit, GError **error);
+
+typedef struct {
+	const char *app; /* NULL: all */
+	gint64 since;    /* 0: all */
+	gint64 uid;      /* -1: everyone's; else only this user's */
+	gint verdict;    /* -1: all; 0 denied; 1 allowed */
+	guint limit;     /* 1..10000, newest first */
+} NgAttemptQuery;
+
+/* Calls `row` for each, newest first; the strings live for the call. Flushes first. */
+typedef void (*NgAttemptRow)(const NgAttempt *attempt, gpointer user_data);
+gboolean ng_history_attempts(NgHistory *history, const NgAttemptQuery *query, NgAttemptRow row, gpointer user_data,
+			     GError **error);
+typedef void (*NgAuditRow)(const NgAudit *audit, gpointer user_data);
+gboolean ng_history_audits(NgHistory *history, gint64 since, guint limit, NgAuditRow row, gpointer user_data,
+			   GError **error);
+
+/* Walk the whole chain. TRUE: unbroken, *ret_records counted. FALSE with *ret_bad_seq: the first record that does not
+ * fit. */
+gboolean ng_history_verify(NgHistory *history, guint64 *ret_records, guint64 *ret_bad_seq, GError **error);
+
+/* Blocked attempts of one application since a time (all users). */
+guint64 ng_history_denied_since(NgHistory *history, const char *app, gint64 since);
+
+/* Apply the retention; called about once a minute, does a bounded amount of work. */
+gboolean ng_history_prune(NgHistory *history, GError **error);
+
+/* NULL: all is well. Otherwise one sentence. Borrowed until the next call. */
+const char *ng_history_health(NgHistory *history);
+
+G_END_DECLS
+#endif

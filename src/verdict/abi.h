@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The structs that cross the kernel line: keys and values of the maps, and the event. Shared by the kernel programs
+ * (src/bpf) and the enforcer (src/enforce). Fixed width, padding named and written as zero. A change of layout or
+ * meaning raises NG_ABI: an enforcer that finds pinned maps of another ABI builds new ones beside them and only then
+ * removes the old, it never reuses them.
+ */
+#ifndef NG_ABI_H
+#define NG_ABI_H
+
+#include "verdict.h"
+
+#define NG_ABI 1u
+
+/* A program is known by its file. `dev` is the superblock's device as the kernel has it (mountinfo's major:minor). */
+struct ng_exe_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ng_exe_key) == 16, "ng_exe_key: size");
+
+/*
+ * Whom a task or a socket answers to. app[0] is the application of the program itself (slot 0: nobody decided on it,
+ * the default holds); the others are the listed applications among its ancestors, in no order, 0 = unused. A flow must
+ * be allowed by every one of them.
+ */
+#define NG_TAG_APPS 8
+#define NG_TAG_TOO_DEEP 0x1u /* there were more ancestors than places: everything is denied */
+#define NG_TAG_KERNEL 0x2u   /* a kernel thread */
+
+struct ng_tag {
+	__u32 app[NG_TAG_APPS];
+	__u32 flags;
+	__u32 exe_dev; /* the program's file, to name it in events; not used for the verdict */
+	__u64 exe_ino;
+};
+_Static_assert(sizeof(struct ng_tag) == 48, "ng_tag: size");
+
+/* The one entry of the `state` map. Written by the enforcer, read by every hook. */
+#define NG_MODE_NORMAL 0u
+#define NG_MODE_PAUSED 1u
+#define NG_MODE_PANIC 2u
+
+struct ng_state {
+	__u32 abi;
+	__u32 mode;         /* NG_MODE_* */
+	__u32 generation;   /* raised after each change: sockets forget the verdicts they remember */
+	__u32 held;         /* not 0: some socket is held by a program more restricted than its creator */
+	__u32 reader_waits; /* 1: the reader sleeps and wants to be woken by the next event */
+	__u32 enforcing;    /* 1: the first tagging pass is complete, packets are judged */
+	__u64 pad[5];
+};
+_Static_assert(sizeof(struct ng_state) == 64, "ng_state: size");
+
+/* Things that must not happen silently: indexes of the `faults` counters. */
+#define NG_FAULT_EVENTS_LOST 0 /* the ring was full */
+#define NG_FAULT_TASK_MAP 1    /* the task map was full: the process is denied everything */
+#define NG_FAULT_SOCK_TAG 2    /* a socket could not be tagged: its creation was refused */
+#define NG_FAULT_UNTAGGED 3    /* a packet or call of a program that could not be told: denied */
+#define NG_FAULT_TOO_DEEP 4    /* a tag overflowed: the process is denied everything */
+#define NG_FAULT_BAD_SLOT 5    /* a tag named a slot that does not exist: denied */
+#define NG_FAULT_HELD_MAP 6    /* an inherited socket could not be marked: the process is denied everything */
+#define NG_FAULT_BAD_PACKET 7  /* an IP header that could not be read: denied */
+#define NG_FAULT_COUNTS 8      /* traffic counts could not be stored: the verdict held, the count is short */
+#define NG_FAULTS 16
+
+/* Traffic of one application, keyed by slot. Bytes as the IP layer sees them. */
+struct ng_counts {
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u64 allowed; /* connects, sends to an address, binds and first packets that were allowed */
+	__u64 denied;
+};
+
+/* One attempt, or `count` alike. */
+struct ng_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME of the latest */
+	__u64 exe_ino;
+	__u32 exe_dev;
+	__u32 pid; /* 0 where the packet came without its process (interrupt) */
+	__u32 uid;
+	__u32 app;     /* slot of the program's own application */
+	__u32 decider; /* slot of the application that decided: the program's own or an ancestor's */
+	__u32 count;   /* >= 1 */
+	struct ng_flow flow;
+	struct ng_verdict verdict;
+	__u8 family; /* AF_INET or AF_INET6, as the program used it */
+	__u8 pad[3];
+	char comm[16]; /* NUL-terminated; empty where pid is 0 */
+};
+_Static_assert(sizeof(struct ng_event) == 88, "ng_event: size");
+
+#endif
