@@ -20,10 +20,15 @@ struct ng_exe_key {
 };
 _Static_assert(sizeof(struct ng_exe_key) == 16, "ng_exe_key: size");
 
+/* Slots of the `apps` map. Slot 0 means "none"; slot 1 is the default, for programs nobody decided on. */
+#define NG_SLOT_NONE 0u
+#define NG_SLOT_DEFAULT 1u
+#define NG_SLOTS 131072u
+
 /*
- * Whom a task or a socket answers to. app[0] is the application of the program itself (slot 0: nobody decided on it,
- * the default holds); the others are the listed applications among its ancestors, in no order, 0 = unused. A flow must
- * be allowed by every one of them.
+ * Whom a task or a socket answers to. app[0] is the slot of the program's own application; the others are, in no order,
+ * the listed applications among its ancestors and, for a socket, among its holders. A flow must be allowed by every
+ * one.
  */
 #define NG_TAG_APPS 8
 #define NG_TAG_TOO_DEEP 0x1u /* there were more ancestors than places: everything is denied */
@@ -44,12 +49,13 @@ _Static_assert(sizeof(struct ng_tag) == 48, "ng_tag: size");
 
 struct ng_state {
 	__u32 abi;
-	__u32 mode;         /* NG_MODE_* */
-	__u32 generation;   /* raised after each change: sockets forget the verdicts they remember */
-	__u32 held;         /* not 0: some socket is held by a program more restricted than its creator */
+	__u32 mode;       /* NG_MODE_* */
+	__u32 generation; /* never 0; raised after each change: sockets forget the verdicts they remember */
+	__u32 held;       /* not 0: a socket waits to be marked as held by a program more restricted than its creator */
 	__u32 reader_waits; /* 1: the reader sleeps and wants to be woken by the next event */
-	__u32 enforcing;    /* 1: the first tagging pass is complete, packets are judged */
-	__u64 pad[5];
+	__u32 next_slot;    /* the enforcer's: the lowest slot never used */
+	__u64 image_hash;   /* the enforcer's: the image in force; 0 while one is being written */
+	__u64 pad[4];
 };
 _Static_assert(sizeof(struct ng_state) == 64, "ng_state: size");
 

@@ -13,11 +13,7 @@
 #ifndef NG_VERDICT_H
 #define NG_VERDICT_H
 
-#ifdef NG_BPF
-#include "kernel.h"
-#else
 #include <linux/types.h>
-#endif
 
 /* What an application may reach. 0 is no profile: denied. */
 #define NG_PROFILE_OFFLINE 1
