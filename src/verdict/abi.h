@@ -97,4 +97,70 @@ struct ng_event {
 };
 _Static_assert(sizeof(struct ng_event) == 88, "ng_event: size");
 
+/* What a socket carries (socket storage). The verdicts it remembers hold for one generation of the state. */
+#define NG_DIRECTION_OUT 0
+#define NG_DIRECTION_IN 1
+
+struct ng_sock {
+	struct ng_tag tag;
+	__u32 allowed_generation[2]; /* by direction; packets pass unread while it equals the state's; 0: never */
+	__u32 packets;               /* since the counts were last stored */
+	__u32 pid;                   /* of the creator */
+	__u64 bytes[2];              /* by direction, not yet stored in `counts` */
+};
+_Static_assert(sizeof(struct ng_sock) == 80, "ng_sock: size");
+
+/* Attempts that are alike: reported once a second at most, counted meanwhile. */
+struct ng_seen_key {
+	__u64 exe_ino;
+	__u32 exe_dev;
+	__u32 uid;
+	__u32 app;
+	__u32 decider;
+	__u8 addr[16];
+	__u16 port; /* 0 for what arrives */
+	__u8 proto;
+	__u8 call;
+	__u8 allowed;
+	__u8 reason;
+	__u8 pad[2];
+};
+_Static_assert(sizeof(struct ng_seen_key) == 48, "ng_seen_key: size");
+
+struct ng_seen {
+	struct ng_event event; /* the latest that was reported */
+	__u32 pending;         /* alike since then */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ng_seen) == 96, "ng_seen: size");
+
+/* What the enforcer wants of one walk over all open files, and what the walk writes for each socket it was asked about.
+ */
+#define NG_SCAN_TAG 1u    /* tag sockets anew: their program's application, and their holders' restrictions */
+#define NG_SCAN_COUNT 2u  /* store the traffic counted so far */
+#define NG_SCAN_DENIED 4u /* write those that would be denied */
+#define NG_SCAN_ALL 8u    /* write all */
+
+struct ng_scan_wish {
+	__u32 wish; /* NG_SCAN_* */
+	__u32 pad;
+};
+
+struct ng_scan {
+	__u64 cookie;
+	__u32 netns; /* inode number of the network namespace */
+	__u32 pid;   /* a holder */
+	__u32 uid;
+	__u32 app; /* slot */
+	__u32 bound_if;
+	__u16 local_port;
+	__u16 family;
+	__u8 local[16];
+	struct ng_flow flow; /* the remote end */
+	__u16 protocol;      /* as the socket has it: MPTCP is 262 */
+	__u8 state;          /* TCP_* */
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct ng_scan) == 80, "ng_scan: size");
+
 #endif
