@@ -106,6 +106,10 @@ NgPolicyApp *ng_policy_app_new(const char *id); /* profile 0: set before storing
 NgPolicyApp *ng_policy_app_copy(const NgPolicyApp *app);
 void ng_policy_app_free(NgPolicyApp *app);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgPolicyApp, ng_policy_app_free)
+/* All but the path. */
+gboolean ng_policy_app_equal(const NgPolicyApp *a, const NgPolicyApp *b);
+/* Replace all allowances: `texts` are Allow= entries (NULL: none). On failure `app` is as before. */
+gboolean ng_policy_app_set_allow(NgPolicyApp *app, const char *const *texts, GError **error);
 
 /* One Allow= entry: "loopback", "shared", "cloud-metadata" set a bit of *flags; an address or prefix with optional
  * ":port[-port]" (IPv6 in brackets before a port) and "/tcp" or "/udp" appends to `allows`. A host name is refused with
