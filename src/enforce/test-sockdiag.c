@@ -8,49 +8,26 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "enforce/test-netns.h"
 
 #define STATE_ESTABLISHED 1
 #define STATE_CLOSE 7
 #define STATE_LISTEN 10
 
-static char skip_reason[200];
-
-static void loopback_up(void)
-{
-	ng_auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo" };
-
-	g_assert_cmpint(fd, >=, 0);
-	g_assert_cmpint(ioctl(fd, SIOCGIFFLAGS, &request), ==, 0);
-	request.ifr_flags |= IFF_UP;
-	g_assert_cmpint(ioctl(fd, SIOCSIFFLAGS, &request), ==, 0);
-}
-
-static void namespace_make(void)
-{
-	int flags = CLONE_NEWNET | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-
-	if (unshare(flags) < 0)
-		g_snprintf(skip_reason, sizeof(skip_reason), "cannot make a network namespace: %s", g_strerror(errno));
-	else
-		loopback_up();
-}
+static char *skip_reason; /* NULL: none */
 
 static gboolean must_skip(void)
 {
-	if (skip_reason[0] != '\0')
+	if (skip_reason)
 		g_test_skip(skip_reason);
-	return skip_reason[0] != '\0';
+	return skip_reason != NULL;
 }
 
 /* Addresses in text to a sockaddr; returns its length. */
@@ -498,7 +475,7 @@ static void test_unprivileged(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	namespace_make();
+	skip_reason = test_netns_enter();
 	ADD("a listed socket has its addresses, ports, state, inode and owner", test_list_fields);
 	ADD("a TCP connection of either end is destroyed, also IPv4 inside IPv6", test_destroy_tcp);
 	ADD("a destroyed listener listens no more", test_destroy_listener);
