@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who a process is: recognised at exec by its file, inherited at fork, looked up at once for what already runs. Runs in
+ * tracepoints and in the enforcer's iterator. The key is the process (thread group): threads and io_uring workers share
+ * it without a fork event, and it is readable in the socket hooks of every kernel from 5.15, where task storage is not
+ * before 6.16.
+ *
+ * Fails closed: a process that could not be recorded has no entry, and what has no entry is denied by the socket hooks.
+ */
+#ifndef NG_TASK_H
+#define NG_TASK_H
+
+#include "judge.h"
+
+#define ANCESTORS_MAX 16  /* how far up the process tree is looked for what already runs */
+#define HELD_FDS_MAX 1024 /* inherited descriptors that are looked at; see SECURITY.md */
+
+static __always_inline void task_store(__u32 tgid, const struct ng_tag *tag)
+{
+	if (bpf_map_update_elem(&tasks, &tgid, tag, BPF_ANY)) {
+		fault(NG_FAULT_TASK_MAP);
+		bpf_map_delete_elem(&tasks, &tgid);
+	}
+}
+
+static __always_inline bool task_exe(struct task_struct *task, struct ng_exe_key *ret_key)
+{
+	struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+
+	if (!inode)
+		return false;
+	ret_key->ino = BPF_CORE_READ(inode, i_ino);
+	ret_key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	ret_key->pad = 0;
+	return true;
+}
+
+/* The tag of a process nothing is known of: its file, and the files of its living ancestors. */
+static __noinline int tag_from_tree(struct task_struct *task, struct ng_tag *tag)
+{
+	struct task_struct *parent = task;
+	struct ng_exe_key key = {};
+
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
+		tag->flags |= NG_TAG_KERNEL;
+		tag->app[0] = NG_SLOT_DEFAULT;
+		return 0;
+	}
+	if (task_exe(task, &key)) {
+		tag->exe_ino = key.ino;
+		tag->exe_dev = key.dev;
+	}
+	tag->app[0] = slot_of_exe(tag->exe_ino, tag->exe_dev);
+	for (int i = 0; i < ANCESTORS_MAX; i++) {
+		__u32 slot;
+
+		parent = BPF_CORE_READ(parent, real_parent);
+		if (!parent || BPF_CORE_READ(parent, tgid) <= 1)
+			break;
+		if (!task_exe(parent, &key))
+			break;
+		slot = slot_of_exe(key.ino, key.dev);
+		if (slot_inherits(slot))
+			tag_add(tag, slot);
+	}
+	return 0;
+}
+
+/* One inherited descriptor of a program that is more restricted than whoever opened it. Its own function so that the
+ * verifier looks at it once. Returns 0 if the loop may go on. */
+__noinline int hold_fd(__u64 files, __u32 index, const struct ng_tag *tag)
+{
+	struct ng_tag merged;
+	struct file *file = NULL;
+	struct inode *inode;
+	struct socket *socket;
+	struct sock *sk, *first;
+	struct ng_tag *before;
+	__u16 family;
+	__u64 key;
+
+	if (!tag)
+		return 0;
+	if (bpf_probe_read_kernel(&file, sizeof(file), (void *)(files + 8ull * index)) || !file)
+		return 0;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	merged = *tag;
+	for (int i = 0; i < 2; i++) {
+		struct ng_state *now = the_state();
+
+		key = (__u64)sk;
+		before = bpf_map_lookup_elem(&held, &key);
+		if (before)
+			tag_merge(&merged, before);
+		if (bpf_map_update_elem(&held, &key, &merged, BPF_ANY))
+			return -1;
+		if (now && !before)
+			__sync_fetch_and_add(&now->held, 1);
+		/* The packets of an MPTCP socket are those of its first subflow. */
+		if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP || !bpf_core_field_exists(struct mptcp_sock, first))
+			break;
+		first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+		if (!first)
+			break;
+		sk = first;
+	}
+	return 0;
+}
+
+/* Whether somebody in the tag is less than Online now: only then do inherited sockets matter at once. (If it becomes so
+ * later, the enforcer's walk over open files tags them.) */
+static __always_inline bool tag_restricts(const struct ng_tag *tag)
+{
+	if (tag->flags & NG_TAG_TOO_DEEP)
+		return true;
+	for (int i = 0; i < NG_TAG_APPS; i++) {
+		const struct ng_app *app;
+
+		if (tag->app[i] == NG_SLOT_NONE)
+			break;
+		app = app_of(tag->app[i]);
+		if (!app || app->profile != NG_PROFILE_ONLINE)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline void hold_inherited(struct task_struct *task, struct ng_tag *tag)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	__u64 files = (__u64)BPF_CORE_READ(table, fd);
+	__u32 count = BPF_CORE_READ(table, max_fds);
+
+	for (__u32 i = 0; i < HELD_FDS_MAX; i++) {
+		if (i >= count)
+			break;
+		if (hold_fd(files, i, tag)) {
+			fault(NG_FAULT_HELD_MAP);
+			tag->flags |= NG_TAG_TOO_DEEP;
+			break;
+		}
+	}
+}
+
+static __always_inline void name_remember(const struct ng_exe_key *key, struct linux_binprm *bprm)
+{
+	__u32 zero = 0;
+	struct ng_name *name;
+
+	if (bpf_map_lookup_elem(&names, key))
+		return;
+	name = bpf_map_lookup_elem(&scratch_name, &zero);
+	if (name && bpf_probe_read_kernel_str(name->path, sizeof(name->path), BPF_CORE_READ(bprm, interp)) > 0)
+		bpf_map_update_elem(&names, key, name, BPF_ANY);
+}
+
+/* exec: the program's own application is that of its new file; what it was before becomes an ancestor. Running twice
+ * for one exec gives the same tag (two enforcers' programs overlap for a moment during an upgrade). */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ng_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct ng_tag *before = bpf_map_lookup_elem(&tasks, &tgid);
+	struct ng_exe_key key = {};
+	struct ng_tag tag = {};
+
+	if (!before) {
+		tag_from_tree(task, &tag);
+	} else if (task_exe(task, &key)) {
+		tag.app[0] = slot_of_exe(key.ino, key.dev);
+		tag.exe_ino = key.ino;
+		tag.exe_dev = key.dev;
+		if (slot_inherits(before->app[0]))
+			tag_add(&tag, before->app[0]);
+		for (int i = 1; i < NG_TAG_APPS; i++)
+			tag_add(&tag, before->app[i]);
+		tag.flags |= before->flags & NG_TAG_TOO_DEEP;
+		name_remember(&key, bprm);
+	} else {
+		/* A user program without a file cannot be told: it keeps its ancestors' and is the default. */
+		tag = *before;
+		tag.flags &= ~NG_TAG_KERNEL;
+	}
+	if (before && !tag_covers(before, &tag) && tag_restricts(&tag))
+		hold_inherited(task, &tag);
+	task_store(tgid, &tag);
+	return 0;
+}
+
+/* fork: a new process is its parent until it execs. Threads share their process' entry. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(ng_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tgid = BPF_CORE_READ(parent, tgid), child_tgid = BPF_CORE_READ(child, tgid);
+	struct ng_tag *before;
+
+	if (parent_tgid == child_tgid)
+		return 0;
+	before = bpf_map_lookup_elem(&tasks, &parent_tgid);
+	if (before) {
+		struct ng_tag tag = *before;
+
+		if (!(BPF_CORE_READ(child, flags) & PF_KTHREAD))
+			tag.flags &= ~NG_TAG_KERNEL;
+		task_store(child_tgid, &tag);
+	} else {
+		struct ng_tag tag = {};
+
+		tag_from_tree(child, &tag);
+		task_store(child_tgid, &tag);
+	}
+	return 0;
+}
+
+/* The last thread is gone: so is the entry. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ng_exit, struct task_struct *task)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+		bpf_map_delete_elem(&tasks, &tgid);
+	return 0;
+}
+
+/* What already runs, and what runs when the applications' files change: the program's own application is looked up
+ * anew, what it inherited stays, its living ancestors are added. */
+SEC("iter/task")
+int ng_tag_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct ng_tag tag = {};
+	struct ng_tag *before;
+	__u32 tgid;
+
+	if (!task)
+		return 0;
+	tgid = BPF_CORE_READ(task, tgid);
+	if (BPF_CORE_READ(task, pid) != (int)tgid)
+		return 0;
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+		return 0;
+	tag_from_tree(task, &tag);
+	before = bpf_map_lookup_elem(&tasks, &tgid);
+	if (before) {
+		struct ng_tag kept = *before;
+
+		kept.app[0] = NG_SLOT_NONE;
+		tag_prune(&kept);
+		tag_merge(&tag, &kept);
+	}
+	task_store(tgid, &tag);
+	return 0;
+}
+
+#endif
