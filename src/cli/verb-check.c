@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* `netguard check`: what this kernel can enforce, what is in force, and what that means. */
+#include "cli/cli.h"
+
+static gboolean opt_strict;
+
+static const GOptionEntry entries[] = {
+	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict, "Exit with 4 if anything is not in force", NULL },
+	{ NULL },
+};
+
+static gboolean is_all_in_force(GVariant *capabilities)
+{
+	const gsize n = g_variant_n_children(capabilities);
+
+	for (gsize i = 0; i < n; i++) {
+		g_autoptr(GVariant) capability = g_variant_get_child_value(capabilities, i);
+
+		if (!ng_dict_is(capability, "in-force"))
+			return FALSE;
+	}
+	return n > 0; /* a guard that can name nothing has nothing in force */
+}
+
+static void show(NgCli *cli, GVariant *capabilities)
+{
+	static const char *const titles[] = { "State", "What", "Meaning", NULL };
+	g_autoptr(NgTable) table = ng_table_new(titles);
+	g_autofree char *text = NULL;
+
+	for (gsize i = 0; i < g_variant_n_children(capabilities); i++) {
+		g_autoptr(GVariant) capability = g_variant_get_child_value(capabilities, i);
+		const gboolean is_in_force = ng_dict_is(capability, "in-force");
+		const gboolean is_supported = ng_dict_is(capability, "supported");
+
+		ng_table_cell(table,
+			      is_in_force    ? "in force"
+			      : is_supported ? "not in force"
+					     : "not supported",
+			      is_in_force    ? NG_TONE_GOOD
+			      : is_supported ? NG_TONE_BAD
+					     : NG_TONE_CARE);
+		ng_table_cell(table, ng_dict_string(capability, "title"), NG_TONE_PLAIN);
+		ng_table_cell(table, ng_dict_string(capability, "meaning"), NG_TONE_PLAIN);
+	}
+	text = ng_table_text(table, cli->use_colour);
+	ng_cli_print("%s", *text ? text : "The service names nothing that it enforces.\n");
+}
+
+static int run(NgCli *cli, char **args, GError **error)
+{
+	g_autoptr(GVariant) capabilities = ng_cli_call(cli, "Check", NULL, "(aa{sv})", error);
+
+	if (!capabilities)
+		return NG_EXIT_FAILED;
+	if (cli->is_json)
+		ng_cli_print_json(capabilities);
+	else
+		show(cli, capabilities);
+	return opt_strict && !is_all_in_force(capabilities) ? NG_EXIT_NOT_IN_FORCE : NG_EXIT_DONE;
+}
+
+const NgVerb ng_verb_check = {
+	.name = "check",
+	.arguments = "",
+	.summary = "What this machine can enforce, what is in force, what that means",
+	.entries = entries,
+	.run = run,
+};
