@@ -27,8 +27,9 @@ typedef struct {
 /* All regular files that `entry` (an absolute path or glob) means now; symbolic links are followed. Appends
  * NgIdentityFile to `files` (element clear function set by ng_identity_files_new). A path that does not exist adds
  * nothing and is no error: the program may be installed later. FALSE: it cannot be told (permission), or more than
- * `max` files match. The device is the kernel's (statx mount id looked up in /proc/self/mountinfo), which differs from
- * st_dev on btrfs and overlayfs. */
+ * `max` files match; what was found besides is in `files` all the same. Found files are in the order of their paths.
+ * The device is the kernel's own s_dev, major << 20 | minor (statx mount id looked up in /proc/self/mountinfo), which
+ * differs from st_dev on btrfs and overlayfs. */
 gboolean ng_identity_find(NgIdentity *identity, const char *entry, guint max, GArray *files, GError **error);
 GArray *ng_identity_files_new(void);
 
