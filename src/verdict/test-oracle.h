@@ -34,9 +34,9 @@ static inline const char *oracle_class_name(__u8 class)
 
 static inline __u8 oracle_class_parse(const char *name)
 {
-	for (__u8 i = 0; i < G_N_ELEMENTS(oracle_names); i++)
+	for (guint i = 0; i < G_N_ELEMENTS(oracle_names); i++)
 		if (strcmp(oracle_names[i], name) == 0)
-			return i;
+			return (__u8)i;
 	g_error("the oracle names an unknown class: %s", name);
 }
 
