@@ -45,12 +45,15 @@ __noinline int judge_slot(__u32 slot, const struct ng_flow *flow)
 }
 
 /* Is the address in a prefix of this machine's own interfaces? Asked only where the table has no answer of its own. */
-static __always_inline void flow_locate(struct ng_flow *flow)
+__noinline int flow_locate(struct ng_flow *flow)
 {
 	struct ng_onlink_key key = { .prefix_len = 128 };
 
+	if (!flow || ng_address_class(flow->addr, 0) != NG_CLASS_GLOBAL)
+		return 0;
 	__builtin_memcpy(key.addr, flow->addr, 16);
 	flow->onlink = bpf_map_lookup_elem(&onlinks, &key) != NULL;
+	return 0;
 }
 
 /* The verdict of everybody in the tag. The mode comes first: paused allows, panic denies. */
@@ -91,7 +94,7 @@ static __always_inline struct judged judge(const struct ng_state *now, const str
 	return result;
 }
 
-static __always_inline void count_verdict(__u32 slot, bool allowed)
+static __always_inline struct ng_counts *counts_of(__u32 slot)
 {
 	struct ng_counts *entry = bpf_map_lookup_elem(&counts, &slot);
 
@@ -103,32 +106,23 @@ static __always_inline void count_verdict(__u32 slot, bool allowed)
 	}
 	if (!entry)
 		fault(NG_FAULT_COUNTS);
-	else
-		__sync_fetch_and_add(allowed ? &entry->allowed : &entry->denied, 1);
+	return entry;
 }
 
-/* Store the bytes a socket has counted. */
+/* Store what a socket has counted. */
 __noinline int counts_store(struct ng_sock *sock)
 {
 	struct ng_counts *entry;
-	__u32 slot;
 
 	if (!sock)
 		return 0;
-	slot = sock->tag.app[0];
-	entry = bpf_map_lookup_elem(&counts, &slot);
-	if (!entry) {
-		struct ng_counts fresh = {};
-
-		bpf_map_update_elem(&counts, &slot, &fresh, BPF_NOEXIST);
-		entry = bpf_map_lookup_elem(&counts, &slot);
-		if (!entry) {
-			fault(NG_FAULT_COUNTS);
-			return 0;
-		}
-	}
+	entry = counts_of(sock->tag.app[0]);
+	if (!entry)
+		return 0;
 	__sync_fetch_and_add(&entry->tx_bytes, __sync_lock_test_and_set(&sock->bytes[NG_DIRECTION_OUT], 0));
 	__sync_fetch_and_add(&entry->rx_bytes, __sync_lock_test_and_set(&sock->bytes[NG_DIRECTION_IN], 0));
+	__sync_fetch_and_add(&entry->denied, __sync_lock_test_and_set(&sock->calls[0], 0));
+	__sync_fetch_and_add(&entry->allowed, __sync_lock_test_and_set(&sock->calls[1], 0));
 	sock->packets = 0;
 	return 0;
 }
@@ -147,46 +141,63 @@ static __always_inline void event_send(const struct ng_event *event)
 
 #define NG_REPORT_EVERY_NS 1000000000ull
 
-/* Report an attempt: at once when it is new, else at most once a second with the number of those alike. The caller has
- * filled flow, verdict, decider, app, exe, pid, uid, family and comm; nothing decided depends on what happens here. */
-__noinline int event_report(struct ng_event *event)
+/* What tells attempts apart. */
+static __always_inline void seen_key(struct ng_seen_key *key, const struct ng_tag *tag, const struct ng_flow *flow,
+				     const struct judged *judged, __u32 uid)
 {
-	struct ng_seen_key key = {};
+	key->exe_ino = tag->exe_ino;
+	key->exe_dev = tag->exe_dev;
+	key->uid = uid;
+	key->app = tag->app[0];
+	key->decider = judged->decider;
+	__builtin_memcpy(key->addr, flow->addr, 16);
+	key->port = flow->call == NG_CALL_RECV ? 0 : flow->port;
+	key->proto = flow->proto;
+	key->call = flow->call;
+	key->allowed = judged->verdict.allowed;
+	key->reason = judged->verdict.reason;
+}
+
+/* How many attempts are to be reported now: this one at once when it is new, else at most once a second those alike; 0:
+ * none, it has been counted. Nothing decided depends on what happens here. */
+__noinline int report_due(const struct ng_seen_key *key)
+{
 	struct ng_seen *before;
+	__u64 now_ns;
 
-	if (!event)
+	if (!key)
 		return 0;
-	key.exe_ino = event->exe_ino;
-	key.exe_dev = event->exe_dev;
-	key.uid = event->uid;
-	key.app = event->app;
-	key.decider = event->decider;
-	__builtin_memcpy(key.addr, event->flow.addr, 16);
-	if (event->flow.call == NG_CALL_RECV)
-		event->flow.port = 0;
-	key.port = event->flow.port;
-	key.proto = event->flow.proto;
-	key.call = event->flow.call;
-	key.allowed = event->verdict.allowed;
-	key.reason = event->verdict.reason;
-	event->time_ns = bpf_ktime_get_boot_ns();
-	event->count = 1;
-	before = bpf_map_lookup_elem(&seen, &key);
-	if (before) {
-		__sync_fetch_and_add(&before->pending, 1);
-		if (event->time_ns - before->event.time_ns < NG_REPORT_EVERY_NS)
-			return 0;
-		event->count = __sync_lock_test_and_set(&before->pending, 0);
-		before->event.time_ns = event->time_ns;
-		if (!event->count)
-			return 0;
-	} else {
-		struct ng_seen fresh = { .event = *event };
+	before = bpf_map_lookup_elem(&seen, key);
+	if (!before)
+		return 1;
+	__sync_fetch_and_add(&before->pending, 1);
+	now_ns = bpf_ktime_get_boot_ns();
+	if (now_ns - before->event.time_ns < NG_REPORT_EVERY_NS)
+		return 0;
+	before->event.time_ns = now_ns;
+	return __sync_lock_test_and_set(&before->pending, 0);
+}
 
-		bpf_map_update_elem(&seen, &key, &fresh, BPF_ANY);
-	}
+/* Report what is due, and remember it in `seen`. The caller has filled family, count, and pid and comm where they are
+ * known. */
+static __always_inline void report_send(struct ng_seen *fresh, const struct ng_seen_key *key, const struct ng_tag *tag,
+					struct ng_flow *flow, const struct judged *judged)
+{
+	struct ng_event *event = &fresh->event;
+
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->exe_ino = tag->exe_ino;
+	event->exe_dev = tag->exe_dev;
+	event->uid = key->uid;
+	event->app = tag->app[0];
+	event->decider = judged->decider;
+	flow_locate(flow);
+	event->flow = *flow;
+	event->flow.port = key->port;
+	event->verdict = judged->verdict;
+	event->verdict.class = ng_address_class(flow->addr, flow->onlink);
+	bpf_map_update_elem(&seen, key, fresh, BPF_NOEXIST);
 	event_send(event);
-	return 0;
 }
 
 #endif

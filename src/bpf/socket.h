@@ -13,24 +13,29 @@
 
 #include "task.h"
 
-static __always_inline void event_of_caller(struct ng_event *event, const struct ng_tag *tag,
-					    const struct judged *judged)
+/* Report what the calling process attempted. */
+static __always_inline void report_call(struct ng_flow *flow, __u8 family, const struct ng_tag *tag,
+					const struct judged *judged)
 {
-	event->exe_ino = tag->exe_ino;
-	event->exe_dev = tag->exe_dev;
-	event->app = tag->app[0];
-	event->decider = judged->decider;
-	event->verdict = judged->verdict;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->uid = bpf_get_current_uid_gid();
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	struct ng_seen_key key = {};
+	int count;
+
+	seen_key(&key, tag, flow, judged, bpf_get_current_uid_gid());
+	count = report_due(&key);
+	if (count) {
+		struct ng_seen fresh = { .event = { .family = family, .count = count } };
+
+		fresh.event.pid = bpf_get_current_pid_tgid() >> 32;
+		bpf_get_current_comm(fresh.event.comm, sizeof(fresh.event.comm));
+		report_send(&fresh, &key, tag, flow, judged);
+	}
 }
 
 /* The tag of the calling process; NULL (and counted) when it has none. */
-static __always_inline const struct ng_tag *caller_tag(void)
+static __always_inline struct ng_tag *caller_tag(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	const struct ng_tag *tag = bpf_map_lookup_elem(&tasks, &tgid);
+	struct ng_tag *tag = bpf_map_lookup_elem(&tasks, &tgid);
 
 	if (!tag)
 		fault(NG_FAULT_UNTAGGED);
@@ -58,25 +63,35 @@ static __always_inline void held_fold(struct ng_state *now, struct ng_sock *sock
 		__sync_fetch_and_sub(&now->held, 1);
 }
 
-static __always_inline void event_untagged(struct ng_event *event)
+static __always_inline void report_untagged(struct ng_flow *flow, __u8 family)
 {
 	const struct ng_tag nobody = { .app = { NG_SLOT_DEFAULT } };
 	const struct judged judged = denied(NG_REASON_UNTAGGED);
 
-	event_of_caller(event, &nobody, &judged);
-	event_report(event);
+	report_call(flow, family, &nobody, &judged);
+}
+
+/* A new socket answers to its program. */
+static __always_inline void sock_begin(const struct ng_state *now, struct ng_sock *sock, const struct ng_tag *caller)
+{
+	sock->tag = *caller;
+	sock->pid = bpf_get_current_pid_tgid() >> 32;
+	if (caller->online_generation == now->generation) {
+		sock->allowed_generation[NG_DIRECTION_OUT] = now->generation;
+		sock->allowed_generation[NG_DIRECTION_IN] = now->generation;
+	}
 }
 
 SEC("cgroup/sock_create")
 int ng_create(struct bpf_sock *ctx)
 {
+	struct ng_flow flow = { .call = NG_CALL_CREATE, .proto = ctx->protocol };
 	const struct ng_tag *tag = caller_tag();
-	struct ng_event event = { .family = ctx->family, .flow.call = NG_CALL_CREATE, .flow.proto = ctx->protocol };
 	struct ng_state *now = the_state();
 	struct ng_sock *sock;
 
 	if (!tag || !now) {
-		event_untagged(&event);
+		report_untagged(&flow, ctx->family);
 		return 0;
 	}
 	sock = bpf_sk_storage_get(&socks, ctx, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -84,8 +99,7 @@ int ng_create(struct bpf_sock *ctx)
 		fault(NG_FAULT_SOCK_TAG);
 		return 0;
 	}
-	sock->tag = *tag;
-	sock->pid = bpf_get_current_pid_tgid() >> 32;
+	sock_begin(now, sock, tag);
 	if (now->held) {
 		/* The address of a socket that is gone may come back as this one's. */
 		__u64 key = (__u64)ctx;
@@ -96,12 +110,12 @@ int ng_create(struct bpf_sock *ctx)
 	if (ctx->type == SOCK_RAW) {
 		struct judged judged;
 
-		event.flow.raw = 1;
-		judged = judge(now, tag, &event.flow);
+		flow.raw = 1;
+		judged = judge(now, tag, &flow);
 		if (!judged.verdict.allowed) {
-			event_of_caller(&event, tag, &judged);
-			count_verdict(tag->app[0], false);
-			event_report(&event);
+			sock->calls[0]++;
+			counts_store(sock);
+			report_call(&flow, ctx->family, tag, &judged);
 			return 0;
 		}
 	}
@@ -118,25 +132,46 @@ int ng_release(struct bpf_sock *ctx)
 		return 1;
 	if (now && now->held)
 		held_fold(now, sock, (__u64)ctx);
-	if (sock->packets)
+	if (sock->packets || sock->calls[0] || sock->calls[1])
 		counts_store(sock);
 	return 1;
 }
 
-/* Judge one call that names an address. `event` has family and flow filled but for proto. Returns 1 to go on, 0 for
- * EPERM. */
-static __always_inline int address_call(struct bpf_sock_addr *ctx, struct ng_event *event)
+/* The verdict for a call by `caller` on a socket. Where both were Online a moment ago nothing needs to be looked up. */
+static __always_inline struct judged call_judge(const struct ng_state *now, struct ng_sock *sock, struct ng_tag *caller,
+						struct ng_flow *flow)
 {
-	const struct ng_tag *caller = caller_tag();
+	const bool is_kernel = caller->flags & NG_TAG_KERNEL;
+	struct judged judged = { .verdict = { .allowed = 1, .reason = NG_REASON_ONLINE } };
+	__u32 generation = now->generation;
+
+	judged.decider = sock->tag.app[0];
+	if (caller->online_generation == generation && tag_same_apps(&sock->tag, caller))
+		return judged;
+	if (!is_kernel)
+		sock_hold(sock, caller);
+	judged = judge(now, &sock->tag, flow);
+	if (judged.verdict.reason == NG_REASON_ONLINE && !is_kernel && tag_same_apps(&sock->tag, caller)) {
+		caller->online_generation = generation;
+		sock->allowed_generation[NG_DIRECTION_OUT] = generation;
+		sock->allowed_generation[NG_DIRECTION_IN] = generation;
+	}
+	return judged;
+}
+
+/* Judge one call that names an address. Returns 1 to go on, 0 for EPERM. */
+static __always_inline int address_call(struct bpf_sock_addr *ctx, struct ng_flow *flow, __u8 family)
+{
+	struct ng_tag *caller = caller_tag();
 	struct ng_state *now = the_state();
 	struct ng_sock *sock = NULL;
 	struct judged judged;
 	struct bpf_sock *sk;
 
-	event->flow.proto = ctx->protocol; /* the low byte of IPPROTO_MPTCP is IPPROTO_TCP */
-	event->flow.raw = ctx->type == SOCK_RAW;
+	flow->proto = ctx->protocol; /* the low byte of IPPROTO_MPTCP is IPPROTO_TCP */
+	flow->raw = ctx->type == SOCK_RAW;
 	if (!caller || !now) {
-		event_untagged(event);
+		report_untagged(flow, family);
 		return 0;
 	}
 	sk = ctx->sk;
@@ -151,20 +186,16 @@ static __always_inline int address_call(struct bpf_sock_addr *ctx, struct ng_eve
 			fault(NG_FAULT_SOCK_TAG);
 			return 0;
 		}
-		sock->tag = *caller;
-		sock->pid = bpf_get_current_pid_tgid() >> 32;
+		sock_begin(now, sock, caller);
 	}
 	if (now->held && sk)
 		held_fold(now, sock, (__u64)sk);
-	if (!(caller->flags & NG_TAG_KERNEL))
-		sock_hold(sock, caller);
-	judged = judge(now, &sock->tag, &event->flow);
+	judged = call_judge(now, sock, caller, flow);
 	/* Binding says little until something is reached through it: only its refusal is worth a line. */
-	if (event->flow.call == NG_CALL_BIND && judged.verdict.allowed)
+	if (flow->call == NG_CALL_BIND && judged.verdict.allowed)
 		return 1;
-	count_verdict(caller->app[0], judged.verdict.allowed);
-	event_of_caller(event, caller, &judged);
-	event_report(event);
+	__sync_fetch_and_add(&sock->calls[judged.verdict.allowed & 1], 1);
+	report_call(flow, family, caller, &judged);
 	return judged.verdict.allowed;
 }
 
@@ -177,27 +208,23 @@ static __always_inline void flow_set_ipv4(struct ng_flow *flow, __be32 addr)
 
 static __always_inline int ipv4_call(struct bpf_sock_addr *ctx, __u8 call)
 {
-	struct ng_event event = { .family = AF_INET };
+	struct ng_flow flow = { .call = call, .port = bpf_ntohs((__u16)ctx->user_port) };
 
-	event.flow.call = call;
-	event.flow.port = bpf_ntohs((__u16)ctx->user_port);
-	flow_set_ipv4(&event.flow, ctx->user_ip4);
-	return address_call(ctx, &event);
+	flow_set_ipv4(&flow, ctx->user_ip4);
+	return address_call(ctx, &flow, AF_INET);
 }
 
 static __always_inline int ipv6_call(struct bpf_sock_addr *ctx, __u8 call)
 {
-	struct ng_event event = { .family = AF_INET6 };
+	struct ng_flow flow = { .call = call, .port = bpf_ntohs((__u16)ctx->user_port) };
 	__u32 words[4];
 
 	words[0] = ctx->user_ip6[0];
 	words[1] = ctx->user_ip6[1];
 	words[2] = ctx->user_ip6[2];
 	words[3] = ctx->user_ip6[3];
-	event.flow.call = call;
-	event.flow.port = bpf_ntohs((__u16)ctx->user_port);
-	__builtin_memcpy(event.flow.addr, words, 16);
-	return address_call(ctx, &event);
+	__builtin_memcpy(flow.addr, words, 16);
+	return address_call(ctx, &flow, AF_INET6);
 }
 
 #define NG_ADDRESS_HOOK(section, name, version, call)                                                                  \

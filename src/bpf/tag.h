@@ -8,23 +8,24 @@
 
 #include "maps.h"
 
-/* Add one slot to the places after the first, unless it is there. No place left: everything is denied from now on. */
-static __always_inline void tag_add(struct ng_tag *tag, __u32 slot)
+/* Add one slot to the places after the first, unless it is there. No place left: everything is denied from now on.
+ * (Functions that are not static are looked at by the verifier once, whoever calls them.) */
+__noinline int tag_add(struct ng_tag *tag, __u32 slot)
 {
-	if (slot == NG_SLOT_NONE)
-		return;
-#pragma unroll
+	if (!tag || slot == NG_SLOT_NONE)
+		return 0;
 	for (int i = 0; i < NG_TAG_APPS; i++) {
 		if (tag->app[i] == slot)
-			return;
+			return 0;
 		if (i > 0 && tag->app[i] == NG_SLOT_NONE) {
 			tag->app[i] = slot;
-			return;
+			return 0;
 		}
 	}
 	if (!(tag->flags & NG_TAG_TOO_DEEP))
 		fault(NG_FAULT_TOO_DEEP);
 	tag->flags |= NG_TAG_TOO_DEEP;
+	return 0;
 }
 
 /* Whether `holder` may be refused something that `tag` is not: does it name a slot that the tag does not? */

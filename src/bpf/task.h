@@ -35,12 +35,29 @@ static __always_inline bool task_exe(struct task_struct *task, struct ng_exe_key
 	return true;
 }
 
-/* The tag of a process nothing is known of: its file, and the files of its living ancestors. */
-static __noinline int tag_from_tree(struct task_struct *task, struct ng_tag *tag)
+/* Add the application of one ancestor. Returns 1 where the tree ends. */
+__noinline int tag_add_ancestor(struct ng_tag *tag, __u64 address)
 {
-	struct task_struct *parent = task;
+	struct task_struct *task = (struct task_struct *)address;
+	struct ng_exe_key key = {};
+	__u32 slot;
+
+	if (!tag || BPF_CORE_READ(task, tgid) <= 1 || !task_exe(task, &key))
+		return 1;
+	slot = slot_of_exe(key.ino, key.dev);
+	if (slot_inherits(slot))
+		tag_add(tag, slot);
+	return 0;
+}
+
+/* The tag of a process nothing is known of: its file, and the files of its living ancestors. */
+__noinline int tag_from_tree(struct ng_tag *tag, __u64 address)
+{
+	struct task_struct *task = (struct task_struct *)address;
 	struct ng_exe_key key = {};
 
+	if (!tag)
+		return 0;
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
 		tag->flags |= NG_TAG_KERNEL;
 		tag->app[0] = NG_SLOT_DEFAULT;
@@ -52,16 +69,9 @@ static __noinline int tag_from_tree(struct task_struct *task, struct ng_tag *tag
 	}
 	tag->app[0] = slot_of_exe(tag->exe_ino, tag->exe_dev);
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
-		__u32 slot;
-
-		parent = BPF_CORE_READ(parent, real_parent);
-		if (!parent || BPF_CORE_READ(parent, tgid) <= 1)
+		task = BPF_CORE_READ(task, real_parent);
+		if (!task || tag_add_ancestor(tag, (__u64)task))
 			break;
-		if (!task_exe(parent, &key))
-			break;
-		slot = slot_of_exe(key.ino, key.dev);
-		if (slot_inherits(slot))
-			tag_add(tag, slot);
 	}
 	return 0;
 }
@@ -172,7 +182,7 @@ int BPF_PROG(ng_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct ng_tag tag = {};
 
 	if (!before) {
-		tag_from_tree(task, &tag);
+		tag_from_tree(&tag, plain_address(task));
 	} else if (task_exe(task, &key)) {
 		tag.app[0] = slot_of_exe(key.ino, key.dev);
 		tag.exe_ino = key.ino;
@@ -213,7 +223,7 @@ int BPF_PROG(ng_fork, struct task_struct *parent, struct task_struct *child)
 	} else {
 		struct ng_tag tag = {};
 
-		tag_from_tree(child, &tag);
+		tag_from_tree(&tag, plain_address(child));
 		task_store(child_tgid, &tag);
 	}
 	return 0;
@@ -247,7 +257,7 @@ int ng_tag_tasks(struct bpf_iter__task *ctx)
 		return 0;
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		return 0;
-	tag_from_tree(task, &tag);
+	tag_from_tree(&tag, plain_address(task));
 	before = bpf_map_lookup_elem(&tasks, &tgid);
 	if (before) {
 		struct ng_tag kept = *before;

@@ -39,8 +39,10 @@ struct ng_tag {
 	__u32 flags;
 	__u32 exe_dev; /* the program's file, to name it in events; not used for the verdict */
 	__u64 exe_ino;
+	__u32 online_generation; /* of a process: everybody in the tag was Online in this generation of the state; 0: not known */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct ng_tag) == 48, "ng_tag: size");
+_Static_assert(sizeof(struct ng_tag) == 56, "ng_tag: size");
 
 /* The one entry of the `state` map. Written by the enforcer, read by every hook. */
 #define NG_MODE_NORMAL 0u
@@ -104,11 +106,12 @@ _Static_assert(sizeof(struct ng_event) == 88, "ng_event: size");
 struct ng_sock {
 	struct ng_tag tag;
 	__u32 allowed_generation[2]; /* by direction; packets pass unread while it equals the state's; 0: never */
+	__u64 bytes[2];              /* by direction, not yet stored in `counts` */
+	__u32 calls[2];              /* denied, allowed; likewise */
 	__u32 packets;               /* since the counts were last stored */
 	__u32 pid;                   /* of the creator */
-	__u64 bytes[2];              /* by direction, not yet stored in `counts` */
 };
-_Static_assert(sizeof(struct ng_sock) == 80, "ng_sock: size");
+_Static_assert(sizeof(struct ng_sock) == 96, "ng_sock: size");
 
 /* Attempts that are alike: reported once a second at most, counted meanwhile. */
 struct ng_seen_key {
