@@ -39,12 +39,15 @@ GBytes *ng_compile(const NgCompileInput *input, GPtrArray *problems, GError **er
 char *ng_image_describe(GBytes *bytes, GError **error);
 
 /* A destination as people write it: "example" is refused (names are not resolved here), "1.2.3.4", "1.2.3.4:443",
- * "[2001:db8::1]:443/udp", "2001:db8::1". Fills addr, port, proto of *flow; call becomes CONNECT. */
+ * "[2001:db8::1]:443/udp", "2001:db8::1". Fills addr, port, proto (TCP where none is said) of *flow; call becomes
+ * CONNECT, the rest 0. On failure *flow is untouched. */
 gboolean ng_explain_parse_destination(const char *text, struct ng_flow *flow, GError **error);
 
 /* Why. Fills the verdict that the kernel would give the flow under the image for the application `key` and its listed
  * ancestors `ancestors` (n may be 0), onlink looked up in the image, mode honoured; *ret_decider is the key that
- * decided and *ret_allow the index of the matching allowance within it, or -1. */
+ * decided (0 where nobody's rules did: mode, too many ancestors) and *ret_allow the index of the matching allowance
+ * within it, or -1. Ancestors that are unknown, or whose children are on their own, do not count. The class is told in
+ * every mode. */
 struct ng_verdict ng_explain(const struct ng_image *image, uint64_t key, const uint64_t *ancestors, guint n,
 			     struct ng_flow *flow, uint64_t *ret_decider, int *ret_allow);
 

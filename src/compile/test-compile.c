@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compiling and explaining, where a golden file would say it badly: limits, keys, words for every number, and time.
+ */
+#include <string.h>
+
+#include "compile/compile.h"
+
+static void problem_free(gpointer data)
+{
+	NgPolicyProblem *problem = data;
+
+	g_free(problem->path);
+	g_free(problem->message);
+	g_free(problem);
+}
+
+typedef struct {
+	NgCompileInput input;
+	GPtrArray *paths;
+	GPtrArray *problems;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+	f->input.apps = g_ptr_array_new_with_free_func((GDestroyNotify)ng_policy_app_free);
+	f->input.exes = g_array_new(FALSE, TRUE, sizeof(NgCompileExe));
+	f->input.onlinks = g_array_new(FALSE, TRUE, sizeof(struct ng_image_onlink));
+	f->input.default_profile = NG_PROFILE_ONLINE;
+	f->paths = g_ptr_array_new_with_free_func(g_free);
+	f->problems = g_ptr_array_new_with_free_func(problem_free);
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+	g_ptr_array_unref(f->input.apps);
+	g_array_unref(f->input.exes);
+	g_array_unref(f->input.onlinks);
+	g_ptr_array_unref(f->paths);
+	g_ptr_array_unref(f->problems);
+}
+
+static NgPolicyApp *add_app(Fixture *f, const char *id, guint8 profile, NgLayer layer)
+{
+	NgPolicyApp *app = ng_policy_app_new(id);
+
+	app->profile = profile;
+	app->layer = layer;
+	app->path = g_strdup_printf("/layer-%d/%s.app", layer, id);
+	g_ptr_array_add(f->input.apps, app);
+	return app;
+}
+
+static void add_exe(Fixture *f, const NgPolicyApp *app, const char *path, guint64 ino)
+{
+	NgCompileExe exe = { { ino, 7, 0 }, NULL, app->id };
+
+	g_ptr_array_add(f->paths, g_strdup(path));
+	exe.path = f->paths->pdata[f->paths->len - 1];
+	g_array_append_val(f->input.exes, exe);
+}
+
+static GBytes *compile(Fixture *f, struct ng_image *ret_image)
+{
+	g_autoptr(GError) error = NULL;
+	GBytes *bytes = ng_compile(&f->input, f->problems, &error);
+	const char *why = NULL;
+
+	g_assert_no_error(error);
+	g_assert_cmpint(ng_image_check(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), ret_image, &why), ==, 0);
+	return bytes;
+}
+
+static void assert_fails(Fixture *f, int code, const char *message)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(ng_compile(&f->input, f->problems, &error));
+	g_assert_error(error, NG_POLICY_ERROR, code);
+	g_assert_nonnull(strstr(error->message, message));
+}
+
+static void test_one_file_belongs_to_the_stronger_layer(Fixture *f, gconstpointer data)
+{
+	const NgPolicyApp *weak = add_app(f, "a", NG_PROFILE_ONLINE, NG_LAYER_VENDOR);
+	const NgPolicyApp *strong = add_app(f, "z", NG_PROFILE_OFFLINE, NG_LAYER_ADMIN);
+	struct ng_image image = { 0 };
+	const NgPolicyProblem *problem = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+
+	add_exe(f, weak, "/usr/bin/a", 5);
+	add_exe(f, strong, "/usr/bin/z", 5);
+	add_exe(f, strong, "/bin/z", 5);
+	bytes = compile(f, &image);
+	g_assert_cmpuint(image.header->n_exes, ==, 1);
+	g_assert_cmpuint(image.apps[image.exes[0].app].key, ==, ng_image_app_key("z", 1));
+	g_assert_cmpuint(f->problems->len, ==, 1);
+	problem = f->problems->pdata[0];
+	g_assert_cmpstr(problem->path, ==, "/layer-0/a.app");
+	g_assert_cmpstr(problem->message, ==,
+			"/usr/bin/a is the same file as /bin/z, which belongs to “z”. Remove it from one of the two.");
+}
+
+static void test_a_program_of_no_application_in_force_is_left_out(Fixture *f, gconstpointer data)
+{
+	g_autoptr(NgPolicyApp) other = ng_policy_app_new("other");
+	struct ng_image image = { 0 };
+	g_autoptr(GBytes) bytes = NULL;
+
+	add_exe(f, other, "/usr/bin/other", 5);
+	bytes = compile(f, &image);
+	g_assert_cmpuint(image.header->n_exes, ==, 0);
+	g_assert_cmpuint(image.header->n_apps, ==, 1);
+}
+
+static void test_prefixes_of_interfaces_are_cleared_past_their_length(Fixture *f, gconstpointer data)
+{
+	struct ng_image_onlink onlink = { .addr = { [10] = 0xff, 0xff, 192, 0, 2, 77 }, .prefix_len = 96 + 25 };
+	struct ng_image image = { 0 };
+	g_autoptr(GBytes) bytes = NULL;
+
+	g_array_append_val(f->input.onlinks, onlink);
+	onlink.addr[15] = 78;
+	g_array_append_val(f->input.onlinks, onlink);
+	onlink.prefix_len = 129;
+	g_array_append_val(f->input.onlinks, onlink);
+	bytes = compile(f, &image);
+	g_assert_cmpuint(image.header->n_onlinks, ==, 1);
+	g_assert_cmpuint(image.onlinks[0].addr[15], ==, 0);
+}
+
+static void test_the_default_carries_class_flags_only(Fixture *f, gconstpointer data)
+{
+	struct ng_image image = { 0 };
+	g_autoptr(GBytes) bytes = NULL;
+
+	f->input.default_flags = 0xff;
+	bytes = compile(f, &image);
+	g_assert_cmpuint(image.apps[0].rules.flags, ==, NG_APP_CLASS_MASK);
+}
+
+static void test_two_of_one_id_are_refused(Fixture *f, gconstpointer data)
+{
+	add_app(f, "a", NG_PROFILE_ONLINE, NG_LAYER_VENDOR);
+	add_app(f, "a", NG_PROFILE_ONLINE, NG_LAYER_USER);
+	assert_fails(f, NG_POLICY_ERROR_CONFLICT, "have the same key");
+}
+
+static void test_limits_of_the_image_are_errors(Fixture *f, gconstpointer data)
+{
+	for (guint i = 0; i <= NG_IMAGE_MAX_ONLINKS; i++) {
+		struct ng_image_onlink onlink = { .addr = { 0x20, 1, (guint8)(i >> 8), (guint8)i }, .prefix_len = 64 };
+
+		g_array_append_val(f->input.onlinks, onlink);
+	}
+	assert_fails(f, NG_POLICY_ERROR_LIMIT, "1025 prefixes of interfaces");
+	g_array_set_size(f->input.onlinks, 0);
+	for (guint i = 0; i < NG_IMAGE_MAX_APPS; i++) {
+		g_autofree char *id = g_strdup_printf("a%u", i);
+
+		add_app(f, id, NG_PROFILE_ONLINE, NG_LAYER_USER);
+	}
+	assert_fails(f, NG_POLICY_ERROR_LIMIT, "131073 applications");
+}
+
+static void test_an_application_without_a_profile_is_not_compiled(Fixture *f, gconstpointer data)
+{
+	add_app(f, "a", 0, NG_LAYER_USER);
+	assert_fails(f, NG_POLICY_ERROR_VALUE, "not well formed");
+}
+
+static void test_what_is_no_image_is_not_described(Fixture *f, gconstpointer data)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new_static("rubbish", 7);
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(ng_image_describe(bytes, &error));
+	g_assert_cmpstr(error->message, ==, "This is not an image: it is too short.");
+}
+
+static void test_destinations_are_single_addresses(Fixture *f, gconstpointer data)
+{
+	static const char *const bad[] = { "example",  "example.org:80", "localhost",
+					   "loopback", "10.0.0.0/8",     "10.0.0.1:1-2",
+					   "",         "::/0",           "10.0.0.1/24" };
+	struct ng_flow flow;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+
+		if (ng_explain_parse_destination(bad[i], &flow, &error))
+			g_error("“%s” was accepted", bad[i]);
+		g_assert_nonnull(error);
+	}
+	memset(&flow, 0xff, sizeof(flow));
+	g_assert_true(ng_explain_parse_destination("1.2.3.4", &flow, NULL));
+	g_assert_cmpuint(flow.port, ==, 0);
+	g_assert_cmpuint(flow.proto, ==, 6);
+	g_assert_cmpuint(flow.call, ==, NG_CALL_CONNECT);
+	g_assert_cmpuint(flow.raw + flow.onlink + flow.pad[0] + flow.pad[1], ==, 0);
+	g_assert_cmpmem(flow.addr, 16, "\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4", 16);
+	g_assert_true(ng_explain_parse_destination("[2001:db8::1]:443/udp", &flow, NULL));
+	g_assert_cmpuint(flow.port, ==, 443);
+	g_assert_cmpuint(flow.proto, ==, 17);
+}
+
+static void test_every_number_has_words(Fixture *f, gconstpointer data)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < 256; i++) {
+		g_assert_true(g_str_equal(ng_reason_word((guint8)i), "unknown") == (i > NG_REASON_MPTCP_PATH));
+		g_assert_true(g_str_equal(ng_class_word((guint8)i), "unknown") == (i > NG_CLASS_METADATA));
+		g_assert_true(g_str_equal(ng_call_word((guint8)i), "unknown") ==
+			      (i < NG_CALL_CREATE || i > NG_CALL_RECV));
+		g_assert_nonnull(ng_reason_text((guint8)i));
+		g_assert_nonnull(ng_class_text((guint8)i));
+		g_assert_true(g_hash_table_add(seen, (char *)ng_proto_word((guint8)i)));
+	}
+	g_assert_cmpstr(ng_proto_word(6), ==, "tcp");
+	g_assert_cmpstr(ng_proto_word(253), ==, "ip-253");
+}
+
+static void test_addresses_are_written_as_people_know_them(Fixture *f, gconstpointer data)
+{
+	static const char *const texts[] = { "192.0.2.1", "::", "::1", "2001:db8::1:0:0:1", "2001:db8:0:1:1:1:1:1",
+					     "fe80::1" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		struct ng_flow flow = { 0 };
+		g_autofree char *text = NULL;
+
+		g_assert_true(ng_explain_parse_destination(texts[i], &flow, NULL));
+		text = ng_address_text(flow.addr);
+		g_assert_cmpstr(text, ==, texts[i]);
+	}
+}
+
+static void test_ten_thousand_applications_compile_in_milliseconds(Fixture *f, gconstpointer data)
+{
+	const char *const allow[] = { "loopback", "192.0.2.0/24:443/tcp", "2001:db8::/32", NULL };
+	struct ng_image image = { 0 };
+	gint64 best_us = G_MAXINT64;
+
+	for (guint i = 0; i < 10000; i++) {
+		g_autofree char *id = g_strdup_printf("application-%u", i);
+		g_autofree char *path = g_strdup_printf("/usr/bin/%s", id);
+		NgPolicyApp *app = add_app(f, id, NG_PROFILE_LOCAL, NG_LAYER_USER);
+
+		g_assert_true(ng_policy_app_set_allow(app, allow, NULL));
+		add_exe(f, app, path, 1000000 - i);
+		add_exe(f, app, path, (guint64)i * 7919 % 99991);
+	}
+	for (guint i = 0; i < 5; i++) {
+		gint64 start = g_get_monotonic_time();
+		g_autoptr(GBytes) bytes = ng_compile(&f->input, f->problems, NULL);
+
+		best_us = MIN(best_us, g_get_monotonic_time() - start);
+		g_assert_nonnull(bytes);
+	}
+	g_bytes_unref(compile(f, &image));
+	g_test_message("10,000 applications with 20,000 programs compiled in %.1f ms", (double)best_us / 1000);
+	g_assert_cmpint(best_us, <, 500000); /* nothing quadratic, also under sanitizers */
+}
+
+#define ADD(function, name) g_test_add("/compile/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ADD(test_one_file_belongs_to_the_stronger_layer, "one file belongs to the stronger layer");
+	ADD(test_a_program_of_no_application_in_force_is_left_out, "a program of no application in force is left out");
+	ADD(test_prefixes_of_interfaces_are_cleared_past_their_length,
+	    "prefixes of interfaces are cleared past their length");
+	ADD(test_the_default_carries_class_flags_only, "the default carries class flags only");
+	ADD(test_two_of_one_id_are_refused, "two of one id are refused");
+	ADD(test_limits_of_the_image_are_errors, "limits of the image are errors");
+	ADD(test_an_application_without_a_profile_is_not_compiled, "an application without a profile is not compiled");
+	ADD(test_what_is_no_image_is_not_described, "what is no image is not described");
+	ADD(test_destinations_are_single_addresses, "destinations are single addresses");
+	ADD(test_every_number_has_words, "every number has words");
+	ADD(test_addresses_are_written_as_people_know_them, "addresses are written as people know them");
+	ADD(test_ten_thousand_applications_compile_in_milliseconds,
+	    "ten thousand applications compile in milliseconds");
+	return g_test_run();
+}

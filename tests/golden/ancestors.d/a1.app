@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a1
+[Network]
+Profile=online

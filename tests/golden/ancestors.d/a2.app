@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a2
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a3
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a4
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a5
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a6
+[Network]
+Profile=online

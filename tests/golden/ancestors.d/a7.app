@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a7
+[Network]
+Profile=online

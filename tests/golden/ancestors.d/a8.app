@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/a8
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/browser
+[Network]
+Profile=online

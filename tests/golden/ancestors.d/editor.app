@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/editor
+[Network]
+Profile=offline

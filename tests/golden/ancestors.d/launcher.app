@@ -1,0 +1,5 @@
+[Application]
+Executable=/usr/bin/launcher
+Children=own
+[Network]
+Profile=offline

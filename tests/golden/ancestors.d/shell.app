@@ -1,0 +1,4 @@
+[Application]
+Executable=/bin/sh
+[Network]
+Profile=local

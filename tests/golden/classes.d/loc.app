@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/loc
+[Network]
+Profile=local

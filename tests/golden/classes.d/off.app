@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/off
+[Network]
+Profile=offline

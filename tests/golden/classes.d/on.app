@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/on
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/vi
+[Network]
+Profile=local

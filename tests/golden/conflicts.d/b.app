@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/vim
+[Network]
+Profile=offline

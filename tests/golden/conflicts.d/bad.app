@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/bad
+[Network]
+Profile=sometimes

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/vim;/usr/bin/c
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/vi2;/usr/bin/d
+[Network]
+Profile=online

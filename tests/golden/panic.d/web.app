@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/web
+[Network]
+Profile=online
