@@ -11,7 +11,10 @@
 
 #define FIELD_WIDTH 14
 
-G_DEFINE_QUARK(ng - cli - error - quark, ng_cli_error)
+GQuark ng_cli_error_quark(void)
+{
+	return g_quark_from_static_string("ng-cli-error-quark");
+}
 
 /* --- the service --- */
 

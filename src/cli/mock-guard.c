@@ -10,7 +10,7 @@
  *   silent METHOD              never answer
  *   signal NAME VALUE          to every connection
  *   drop                       close every connection
- *   await METHOD               "ok" once METHOD was called since the last `calls`
+ *   await METHOD               "ok" once METHOD was called and answered since the last `calls`
  *   calls                      the calls since the last time, "METHOD PARAMETERS" a line, before the "ok"
  */
 #include <stdio.h>
@@ -74,6 +74,7 @@ static void on_call(GDBusConnection *connection, const char *sender, const char 
 		g_ptr_array_add(unanswered, invocation);
 	if (awaited && g_str_equal(awaited, method)) {
 		g_clear_pointer(&awaited, g_free);
+		g_dbus_connection_flush_sync(connection, NULL, NULL); /* the test may end us next */
 		say("ok");
 	}
 }
@@ -160,6 +161,8 @@ static void obey(const char *line)
 		awaited = g_strdup(fields[1]);
 		return;
 	}
+	for (guint i = 0; i < connections->len; i++)
+		g_dbus_connection_flush_sync(connections->pdata[i], NULL, NULL);
 	say("ok");
 }
 

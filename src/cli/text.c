@@ -8,9 +8,12 @@
 #include <json-glib/json-glib.h>
 
 /* Printed as they are: everything Unicode calls printable except format characters, which reorder or hide text (bidi
- * controls, zero-width ones), and the separators of lines and paragraphs. */
+ * controls, zero-width ones), and the separators of lines and paragraphs. The two joiners are needed to write Persian,
+ * Hindi and emoji. */
 static gboolean is_harmless(gunichar c)
 {
+	if (c == 0x200c || c == 0x200d)
+		return TRUE;
 	switch ((int)g_unichar_type(c)) {
 	case G_UNICODE_CONTROL:
 	case G_UNICODE_FORMAT:

@@ -109,7 +109,10 @@ static gboolean connect_now(Watch *watch, GError **error)
 
 	ng_cli_disconnect(watch->cli);
 	client = ng_cli_client(watch->cli, error);
-	return client && ng_client_subscribe(client, &listener, watch, error);
+	if (client && ng_client_subscribe(client, &listener, watch, error))
+		return TRUE;
+	ng_cli_disconnect(watch->cli); /* or its loss would start a second round of retries */
+	return FALSE;
 }
 
 static int run(NgCli *cli, char **args, GError **error)

@@ -51,13 +51,15 @@ gint64 ng_when_parse_duration(const char *text)
 gint64 ng_when_parse_time(const char *text)
 {
 	g_autoptr(GDateTime) time = NULL;
+	g_autofree char *upper = NULL;
 
 	/* GLib also takes week dates, day numbers and dates alone (then at midnight UTC, hardly what was meant). */
 	if (!text ||
 	    !g_regex_match_simple("^\\d{4}-\\d\\d-\\d\\d[Tt ]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$",
 				  text, 0, 0))
 		return 0;
-	time = g_date_time_new_from_iso8601(text, NULL);
+	upper = g_ascii_strup(text, -1); /* RFC 3339 allows a small t and z, ISO 8601 does not */
+	time = g_date_time_new_from_iso8601(upper, NULL);
 	return time ? MAX(g_date_time_to_unix(time), 0) : 0;
 }
 
