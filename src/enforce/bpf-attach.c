@@ -136,7 +136,7 @@ static struct bpf_link *open_link(const struct ng_bpf *self, const char *path, b
 {
 	struct bpf_link_info info = { 0 };
 	uint32_t length = sizeof(info);
-	struct bpf_link *link = bpf_link__open(path);
+	struct bpf_link *link = access(path, F_OK) == 0 ? bpf_link__open(path) : NULL;
 
 	if (!link)
 		return NULL;

@@ -69,7 +69,8 @@ struct ng_bpf {
 	uint32_t n_exes;
 	struct ng_app_now *keys;
 	uint32_t n_keys;
-	uint32_t n_apps; /* in the image in force */
+	uint32_t n_apps;   /* in the image in force */
+	void *image_bytes; /* a copy of it, to go back to; NULL until the first */
 
 	struct ring_buffer *ring;
 	ng_backend_event_fn event_fn; /* during poll only */

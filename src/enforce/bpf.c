@@ -130,6 +130,7 @@ static void bpf_close(void *user_data)
 	ng_bpf_unload(self);
 	if (self->cgroup_fd >= 0)
 		close(self->cgroup_fd);
+	free(self->image_bytes);
 	free(self->exes);
 	free(self->keys);
 	free(self);
@@ -239,6 +240,31 @@ static int apply(struct ng_bpf *self, const struct ng_image *image, struct ng_ch
 	return r;
 }
 
+/* Something of the new image could not be written: write the one before again, which fits where it was. */
+static void go_back(struct ng_bpf *self)
+{
+	const struct ng_image_header *header = self->image_bytes;
+	struct ng_change change = { 0 };
+	struct ng_image image;
+	const char *broken;
+	char why[256];
+
+	if (!header || !self->ring || ng_image_check(header, header->length, &image, &broken))
+		return;
+	if (ng_bpf_write_image(self, &image, &change, why) == 0)
+		self->state->image_hash = hash_image(&image);
+}
+
+static void remember(struct ng_bpf *self, const struct ng_image *image)
+{
+	void *copy = malloc(image->header->length);
+
+	if (copy)
+		memcpy(copy, image->header, image->header->length);
+	free(self->image_bytes);
+	self->image_bytes = copy;
+}
+
 static void bpf_load(void *user_data, const struct ng_image *image, struct ng_loaded *ret_loaded)
 {
 	const uint64_t started = now_ns();
@@ -252,12 +278,14 @@ static void bpf_load(void *user_data, const struct ng_image *image, struct ng_lo
 		memcpy(self->error_text, loaded.why, sizeof(self->error_text));
 		if (!self->ring)
 			ng_bpf_unload(self);
+		go_back(self);
 		*ret_loaded = loaded;
 		return;
 	}
 	self->error = 0;
 	self->error_text[0] = '\0';
 	self->state->image_hash = loaded.image_hash = hash_image(image);
+	remember(self, image);
 	loaded.enforced_ns = now_ns() - started;
 	if (change.tighter && self->can_destroy && ng_bpf_destroy_denied(self, &loaded.closed, &loaded.not_closed) == 0)
 		self->in_force |= NG_CAN_DESTROY;

@@ -34,7 +34,7 @@ int ng_message_send(int socket, const struct ng_message *message, int fd)
 		sent = sendmsg(socket, &envelope, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
-		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
 	return sent == sizeof(*message) ? 0 : -EBADMSG;
 }
 

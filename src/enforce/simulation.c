@@ -410,7 +410,7 @@ static void simulation_status(void *instance, int verify, struct ng_status *ret_
 	*ret_status = (struct ng_status){ .backend = NG_BACKEND_SIMULATION, .image_hash = self->rules.hash };
 	if (header) {
 		ret_status->mode = header->mode;
-		ret_status->n_apps = header->n_apps;
+		ret_status->n_apps = header->n_apps - 1; /* without the default */
 		ret_status->n_exes = header->n_exes;
 	}
 	if (uname(&name) == 0)

@@ -430,6 +430,7 @@ static void test_no_protection(void)
 	g_assert_cmpuint(status.in_force, ==, 0);
 	g_assert_cmpint(status.error, ==, 0);
 	g_assert_cmpstr(status.error_text, ==, "");
+	g_assert_cmpuint(status.n_apps, ==, 2);
 	g_assert_cmpuint(status.n_exes, ==, 2);
 	ng_backend_simulation.close(self);
 }
