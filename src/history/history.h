@@ -65,9 +65,9 @@ void ng_history_free(NgHistory *history); /* flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgHistory, ng_history_free)
 
 /* Remember an attempt. Alike ones (same hour, source, uid, exe, app, decider, profile, call, remote address, port,
- * protocol, verdict, reason; the port of an arriving flow does not count) become one row with a count. Kept in memory
- * (at most 4096 groups, then the least recent are written out) until ng_history_flush(), which the caller runs about
- * once a second. */
+ * protocol, verdict, reason, simulated; the port of an arriving flow does not count) become one row with a count. Kept
+ * in memory (at most 4096 groups, then the least recent are written out) until ng_history_flush(), which the caller
+ * runs about once a second. */
 void ng_history_add(NgHistory *history, const NgAttempt *attempt);
 gboolean ng_history_flush(NgHistory *history, GError **error);
 
@@ -82,7 +82,8 @@ typedef struct {
 	guint limit;     /* 1..10000, newest first */
 } NgAttemptQuery;
 
-/* Calls `row` for each, newest first; the strings live for the call. Flushes first. */
+/* Calls `row` for each, newest first; the strings live for the call, and `row` must not call the history. Flushes
+ * first; what cannot be written then is not shown. */
 typedef void (*NgAttemptRow)(const NgAttempt *attempt, gpointer user_data);
 gboolean ng_history_attempts(NgHistory *history, const NgAttemptQuery *query, NgAttemptRow row, gpointer user_data,
 			     GError **error);
@@ -94,7 +95,7 @@ gboolean ng_history_audits(NgHistory *history, gint64 since, guint limit, NgAudi
  * fit. */
 gboolean ng_history_verify(NgHistory *history, guint64 *ret_records, guint64 *ret_bad_seq, GError **error);
 
-/* Blocked attempts of one application since a time (all users). */
+/* Blocked attempts of one application since a time (all users); those alike within the hour count as of the latest. */
 guint64 ng_history_denied_since(NgHistory *history, const char *app, gint64 since);
 
 /* Apply the retention; called about once a minute, does a bounded amount of work. */
