@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache of found files (see found.h). An application's entries are remembered by their hash; its files by inode and
+ * path. Engine, without privilege: what its user cannot reach is a problem that is shown.
+ */
+#include "guardd/found.h"
+
+#include <string.h>
+
+typedef struct {
+	guint64 entries; /* hash of Executable= */
+	GArray *files;   /* NgIdentityFile */
+	char *problem;   /* NULL: none */
+} Found;
+
+struct _NgFound {
+	NgIdentity *identity;
+	GHashTable *apps; /* id -> Found */
+	guint n_problems;
+};
+
+static void found_free(gpointer data)
+{
+	Found *found = data;
+
+	g_clear_pointer(&found->files, g_array_unref);
+	g_free(found->problem);
+	g_free(found);
+}
+
+NgFound *ng_found_new(void)
+{
+	NgFound *found = g_new0(NgFound, 1);
+
+	found->identity = ng_identity_new();
+	found->apps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, found_free);
+	return found;
+}
+
+void ng_found_free(NgFound *found)
+{
+	g_hash_table_unref(found->apps);
+	ng_identity_free(found->identity);
+	g_free(found);
+}
+
+static guint64 found_hash(char **entries)
+{
+	guint64 hash = G_GUINT64_CONSTANT(0xcbf29ce484222325);
+
+	for (char **entry = entries; *entry; entry++) {
+		for (const char *c = *entry; *c; c++)
+			hash = (hash ^ (guint8)*c) * G_GUINT64_CONSTANT(0x100000001b3);
+		hash = (hash ^ 0) * G_GUINT64_CONSTANT(0x100000001b3);
+	}
+	return hash;
+}
+
+static Found *found_look(NgFound *self, const NgPolicyApp *app)
+{
+	Found *found = g_new0(Found, 1);
+
+	found->entries = found_hash(app->executables);
+	found->files = ng_identity_files_new();
+	for (char **entry = app->executables; *entry; entry++) {
+		g_autoptr(GError) error = NULL;
+
+		if (!ng_identity_find(self->identity, *entry, NG_FOUND_MAX_FILES, found->files, &error) &&
+		    !found->problem)
+			found->problem = g_strdup(error->message);
+	}
+	return found;
+}
+
+static void found_put(NgFound *self, const NgPolicyApp *app, Found *now)
+{
+	const Found *before = g_hash_table_lookup(self->apps, app->id);
+
+	self->n_problems += now->problem ? 1 : 0;
+	self->n_problems -= before && before->problem ? 1 : 0;
+	g_hash_table_insert(self->apps, g_strdup(app->id), now);
+}
+
+void ng_found_sync(NgFound *self, GPtrArray *apps)
+{
+	for (guint i = 0; i < apps->len; i++) {
+		const NgPolicyApp *app = g_ptr_array_index(apps, i);
+		const Found *found = g_hash_table_lookup(self->apps, app->id);
+
+		if (!found || found->entries != found_hash(app->executables))
+			found_put(self, app, found_look(self, app));
+	}
+	if (g_hash_table_size(self->apps) > apps->len) {
+		g_autoptr(GHashTable) here = g_hash_table_new(g_str_hash, g_str_equal);
+		GHashTableIter iter;
+		gpointer id, value;
+
+		for (guint i = 0; i < apps->len; i++)
+			g_hash_table_add(here, ((const NgPolicyApp *)g_ptr_array_index(apps, i))->id);
+		g_hash_table_iter_init(&iter, self->apps);
+		while (g_hash_table_iter_next(&iter, &id, &value)) {
+			if (g_hash_table_contains(here, id))
+				continue;
+			self->n_problems -= ((const Found *)value)->problem ? 1 : 0;
+			g_hash_table_iter_remove(&iter);
+		}
+	}
+}
+
+static gboolean found_same(const Found *a, const Found *b)
+{
+	if (a->files->len != b->files->len || g_strcmp0(a->problem, b->problem) != 0)
+		return FALSE;
+	for (guint i = 0; i < a->files->len; i++) {
+		const NgIdentityFile *x = &g_array_index(a->files, NgIdentityFile, i);
+		const NgIdentityFile *y = &g_array_index(b->files, NgIdentityFile, i);
+
+		if (x->key.ino != y->key.ino || x->key.dev != y->key.dev || strcmp(x->path, y->path) != 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean ng_found_again(NgFound *self, const NgPolicyApp *app)
+{
+	const Found *before = g_hash_table_lookup(self->apps, app->id);
+	Found *now = found_look(self, app);
+	const gboolean changed = !before || !found_same(before, now);
+
+	found_put(self, app, now);
+	return changed;
+}
+
+const GArray *ng_found_files(NgFound *self, const char *id)
+{
+	const Found *found = g_hash_table_lookup(self->apps, id);
+
+	return found ? found->files : NULL;
+}
+
+GPtrArray *ng_found_problems(NgFound *self, NgPolicy *policy)
+{
+	GPtrArray *problems = ng_problems_new();
+	GPtrArray *apps = ng_policy_apps(policy);
+
+	for (guint i = 0; i < apps->len && problems->len < self->n_problems; i++) {
+		const NgPolicyApp *app = g_ptr_array_index(apps, i);
+		const Found *found = g_hash_table_lookup(self->apps, app->id);
+
+		if (found && found->problem)
+			ng_problems_add(problems, app->path, 0, found->problem, FALSE);
+	}
+	return problems;
+}

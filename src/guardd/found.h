@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which files on disk the applications mean, remembered: looking at 10,000 executables takes longer than a change of
+ * profile may, so an application is looked for again only when its entries change or something in a folder of theirs.
+ */
+#ifndef NG_GUARDD_FOUND_H
+#define NG_GUARDD_FOUND_H
+
+#include "guardd/engine.h"
+
+G_BEGIN_DECLS
+
+#define NG_FOUND_MAX_FILES 4096 /* of one entry */
+
+NgFound *ng_found_new(void);
+void ng_found_free(NgFound *found);
+
+/* Bring it in step with the policy: look for what is new or has other entries, forget what is gone. */
+void ng_found_sync(NgFound *found, GPtrArray *apps);
+/* Look for one application again. TRUE if the answer is another. */
+gboolean ng_found_again(NgFound *found, const NgPolicyApp *app);
+/* NgIdentityFile; NULL: not looked for yet. Borrowed. */
+const GArray *ng_found_files(NgFound *found, const char *id);
+/* What could not be looked at, as NgPolicyProblem. Owned by the caller. */
+GPtrArray *ng_found_problems(NgFound *found, NgPolicy *policy);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ListApps and GetApp. What everyone may see is the same for everyone: that list is made once and kept until something
+ * in it changes, so that asking for it again and again costs a copy to the socket. Traffic is for root alone.
+ */
+#include <string.h>
+
+#include "guardd/attempts.h"
+#include "guardd/found.h"
+#include "guardd/methods.h"
+
+#define COUNTS_TIMEOUT_MS 2000
+#define LIST_IDLE_S 10 /* then the kept list is let go */
+
+typedef struct {
+	NgEngine *engine;
+	NgCall *call;
+	char *app; /* GetApp's id; NULL: all */
+} Waiting;
+
+static GVariant *found_variant(NgEngine *engine, const NgPolicyApp *app)
+{
+	const GArray *files = ng_found_files(engine->found, app->id);
+	GVariantBuilder found;
+
+	g_variant_builder_init(&found, G_VARIANT_TYPE("as"));
+	for (guint i = 0; files && i < files->len; i++) {
+		g_autofree char *path = g_utf8_make_valid(g_array_index(files, NgIdentityFile, i).path, -1);
+
+		g_variant_builder_add(&found, "s", path);
+	}
+	return g_variant_builder_end(&found);
+}
+
+static GVariant *flags_variant(guint8 flags)
+{
+	static const struct {
+		guint8 bit;
+		const char *word;
+	} words[] = { { NG_APP_LOOPBACK, "loopback" },
+		      { NG_APP_SHARED, "shared" },
+		      { NG_APP_METADATA, "cloud-metadata" },
+		      { NG_APP_CHILDREN_OWN, "children-own" } };
+	GVariantBuilder builder;
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("as"));
+	for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (flags & words[i].bit)
+			g_variant_builder_add(&builder, "s", words[i].word);
+	}
+	return g_variant_builder_end(&builder);
+}
+
+static const char *layer_text(NgLayer layer)
+{
+	switch (layer) {
+	case NG_LAYER_VENDOR:
+		return "vendor";
+	case NG_LAYER_USER:
+		return "user";
+	case NG_LAYER_ADMIN:
+		return "administrator";
+	}
+	return "";
+}
+
+static void add_traffic(GVariantBuilder *builder, NgEngine *engine, const NgPolicyApp *app, GHashTable *counts)
+{
+	const guint64 key = ng_image_app_key(app->id, strlen(app->id));
+	const struct ng_app_counts *traffic = counts ? g_hash_table_lookup(counts, &key) : NULL;
+
+	ng_vardict_add(builder, "denied-today", "t", ng_attempts_denied_today(engine->attempts, app->id));
+	if (!counts) /* the enforcer did not say: no numbers rather than zeros */
+		return;
+	ng_vardict_add(builder, "tx-bytes", "t", traffic ? traffic->counts.tx_bytes : G_GUINT64_CONSTANT(0));
+	ng_vardict_add(builder, "rx-bytes", "t", traffic ? traffic->counts.rx_bytes : G_GUINT64_CONSTANT(0));
+	ng_vardict_add(builder, "allowed", "t", traffic ? traffic->counts.allowed : G_GUINT64_CONSTANT(0));
+	ng_vardict_add(builder, "denied", "t", traffic ? traffic->counts.denied : G_GUINT64_CONSTANT(0));
+}
+
+/* Serialised at once: a tree of 10,000 applications would be ten times as large. */
+static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean is_admin, GHashTable *counts)
+{
+	const char *profile = ng_policy_profile_text(app->profile);
+	const char *then = app->then ? ng_policy_profile_text(app->then) : "";
+	GVariantBuilder builder;
+	GVariant *variant;
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
+	ng_vardict_add(&builder, "id", "s", app->id);
+	ng_vardict_add(&builder, "name", "s", app->name);
+	ng_vardict_add(&builder, "executables", "^as", app->executables);
+	g_variant_builder_add(&builder, "{sv}", "found", found_variant(engine, app));
+	ng_vardict_add(&builder, "profile", "s", profile);
+	g_variant_builder_add(&builder, "{sv}", "flags", flags_variant(app->flags));
+	ng_vardict_add(&builder, "children", "s", app->flags & NG_APP_CHILDREN_OWN ? "own" : "inherit");
+	ng_vardict_add(&builder, "allow", "^as", app->allow_texts);
+	ng_vardict_add(&builder, "until", "x", app->until);
+	ng_vardict_add(&builder, "then", "s", then);
+	ng_vardict_add(&builder, "reason", "s", app->reason ? app->reason : "");
+	ng_vardict_add(&builder, "layer", "s", layer_text(app->layer));
+	ng_vardict_add(&builder, "managed", "b", app->layer == NG_LAYER_ADMIN);
+	ng_vardict_add(&builder, "path", "s", app->path ? app->path : "");
+	if (is_admin)
+		add_traffic(&builder, engine, app, counts);
+	variant = g_variant_builder_end(&builder);
+	g_variant_get_data(variant);
+	return variant;
+}
+
+static NgReply *list_reply(NgEngine *engine, gboolean is_admin, GHashTable *counts)
+{
+	GPtrArray *apps = ng_policy_apps(engine->policy);
+	GVariantBuilder list;
+
+	g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+	for (guint i = 0; i < apps->len; i++)
+		g_variant_builder_add_value(&list, app_variant(engine, g_ptr_array_index(apps, i), is_admin, counts));
+	return ng_reply_new(g_variant_new("(@aa{sv})", g_variant_builder_end(&list)));
+}
+
+static void answer_one(Waiting *waiting, GHashTable *counts)
+{
+	const NgPolicyApp *app = ng_policy_find(waiting->engine->policy, waiting->app);
+
+	if (!app)
+		ng_call_fail(waiting->call, NG_API_ERROR_UNKNOWN, "“%s” has just been forgotten. See netguard list.",
+			     waiting->app);
+	else
+		ng_call_return(waiting->call,
+			       g_variant_new("(@a{sv})", app_variant(waiting->engine, app,
+								     ng_call_is_admin(waiting->call), counts)));
+}
+
+static void traffic_known(const struct ng_message *reply, GArray *parts, const char *failure, gpointer data)
+{
+	Waiting *waiting = data;
+	g_autoptr(GHashTable) counts = reply ? g_hash_table_new(g_int64_hash, g_int64_equal) : NULL;
+
+	for (guint i = 0; reply && i < parts->len; i++) {
+		struct ng_app_counts *entry = &g_array_index(parts, struct ng_app_counts, i);
+
+		g_hash_table_insert(counts, &entry->app_key, entry);
+	}
+	if (waiting->app) {
+		answer_one(waiting, counts);
+	} else {
+		g_autoptr(NgReply) list = list_reply(waiting->engine, TRUE, counts);
+
+		ng_call_return_reply(waiting->call, list);
+	}
+	g_free(waiting->app);
+	g_free(waiting);
+}
+
+/* With the traffic when the caller may see it, which takes asking the enforcer. */
+static void answer_with_traffic(NgEngine *engine, NgCall *call, const char *app)
+{
+	Waiting *waiting = g_new0(Waiting, 1);
+
+	*waiting = (Waiting){ engine, call, g_strdup(app) };
+	ng_link_ask(engine->link, NG_MESSAGE_COUNTS, -1,
+		    ng_link_answers(engine->link) ? COUNTS_TIMEOUT_MS : COUNTS_TIMEOUT_MS / 10, traffic_known, waiting);
+}
+
+static gboolean list_is_idle(gpointer data)
+{
+	NgEngine *engine = data;
+
+	g_clear_pointer(&engine->list, ng_reply_unref);
+	engine->list_timer = 0;
+	return G_SOURCE_REMOVE;
+}
+
+void ng_method_list_apps(NgCall *call, GVariant *parameters, gpointer user_data)
+{
+	NgEngine *engine = user_data;
+
+	if (ng_call_is_admin(call)) {
+		answer_with_traffic(engine, call, NULL);
+		return;
+	}
+	if (!engine->list)
+		engine->list = list_reply(engine, FALSE, NULL);
+	if (engine->list_timer == 0)
+		engine->list_timer = g_timeout_add_seconds(LIST_IDLE_S, list_is_idle, engine);
+	ng_call_return_reply(call, engine->list);
+}
+
+void ng_method_get_app(NgCall *call, GVariant *parameters, gpointer user_data)
+{
+	NgEngine *engine = user_data;
+	const NgPolicyApp *app;
+	const char *text;
+
+	g_variant_get(parameters, "(&s)", &text);
+	app = ng_policy_resolve(engine->policy, text);
+	if (!app)
+		ng_call_fail(call, NG_API_ERROR_UNKNOWN,
+			     "There is no application “%s”. See netguard list for the names.", text);
+	else if (ng_call_is_admin(call))
+		answer_with_traffic(engine, call, app->id);
+	else
+		ng_call_return(call, g_variant_new("(@a{sv})", app_variant(engine, app, FALSE, NULL)));
+}

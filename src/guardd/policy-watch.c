@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The watch (see policy-watch.h). An event says only that something happened; what it means is read from the disk. The
+ * engine's own writes are told apart by what the file is now (store.c), not by when it happened.
+ *
+ * A folder of application files that is not there is waited for in the nearest folder above it that is.
+ */
+#include "guardd/policy-watch.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "guardd/found.h"
+#include "guardd/loads.h"
+#include "guardd/store.h"
+
+#define SETTLE_MS 50
+#define APPS_DELAY_MS 500
+#define FILES_MASK                                                                                                     \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |           \
+	 IN_MOVE_SELF | IN_ONLYDIR)
+#define EXECUTABLES_MASK                                                                                               \
+	(IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+typedef enum {
+	KIND_APPS,        /* a folder of application files, or one above it */
+	KIND_USER_APPS,   /* the user's: the engine writes there too */
+	KIND_CONFIG,      /* netguard.conf's */
+	KIND_EXECUTABLES, /* of some application */
+} Kind;
+
+typedef struct {
+	char *path;
+	guint kinds;     /* bits 1 << Kind */
+	GPtrArray *apps; /* ids (owned) whose executables it may hold */
+} Folder;
+
+struct _NgWatch {
+	NgEngine *engine;
+	int fd;
+	guint source;
+	guint settle;
+	guint apps_timer;
+	guint look;
+	GHashTable *folders;  /* watch descriptor -> Folder */
+	GHashTable *dirty;    /* ids to be looked for again */
+	GPtrArray *unwatched; /* ids with a folder that is not watched */
+	gboolean reload;      /* application files or settings may have changed */
+	gboolean rebuild;     /* a watched folder came or went */
+};
+
+static void folder_free(gpointer data)
+{
+	Folder *folder = data;
+
+	g_clear_pointer(&folder->apps, g_ptr_array_unref);
+	g_free(folder->path);
+	g_free(folder);
+}
+
+/* The folder's entry, watched; NULL when it cannot be. */
+static Folder *watch_folder(NgWatch *watch, const char *path, Kind kind, guint32 mask)
+{
+	const int wd = inotify_add_watch(watch->fd, path, mask | IN_MASK_ADD);
+	Folder *folder;
+
+	if (wd < 0)
+		return NULL;
+	folder = g_hash_table_lookup(watch->folders, GINT_TO_POINTER(wd));
+	if (!folder) {
+		folder = g_new0(Folder, 1);
+		folder->path = g_strdup(path);
+		g_hash_table_insert(watch->folders, GINT_TO_POINTER(wd), folder);
+	}
+	folder->kinds |= 1u << kind;
+	return folder;
+}
+
+/* `path`, or the nearest folder above it that is there. */
+static void watch_folder_or_above(NgWatch *watch, const char *path, Kind kind)
+{
+	g_autofree char *here = g_strdup(path);
+
+	while (!watch_folder(watch, here, kind, FILES_MASK)) {
+		char *above = g_path_get_dirname(here);
+		const gboolean top = g_str_equal(above, here);
+
+		g_free(here);
+		here = above;
+		kind = kind == KIND_USER_APPS ? KIND_APPS : kind;
+		if (top)
+			return;
+	}
+}
+
+static void watch_files(NgWatch *watch)
+{
+	for (int layer = 0; layer < NG_LAYERS; layer++) {
+		g_autofree char *path = ng_engine_apps_folder(watch->engine->options, (NgLayer)layer);
+
+		watch_folder_or_above(watch, path, layer == NG_LAYER_USER ? KIND_USER_APPS : KIND_APPS);
+	}
+	watch_folder_or_above(watch, watch->engine->options->config, KIND_CONFIG);
+}
+
+static void watch_app(NgWatch *watch, const NgPolicyApp *app)
+{
+	g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	GHashTableIter iter;
+	gpointer path;
+	gboolean all = TRUE;
+
+	for (char **entry = app->executables; *entry; entry++)
+		ng_identity_folders(*entry, folders);
+	g_hash_table_iter_init(&iter, folders);
+	while (g_hash_table_iter_next(&iter, &path, NULL)) {
+		Folder *folder = NULL;
+
+		if (g_hash_table_size(watch->folders) < NG_WATCH_MAX_FOLDERS)
+			folder = watch_folder(watch, path, KIND_EXECUTABLES, EXECUTABLES_MASK);
+		if (!folder) {
+			all = FALSE;
+			continue;
+		}
+		if (!folder->apps)
+			folder->apps = g_ptr_array_new_with_free_func(g_free);
+		g_ptr_array_add(folder->apps, g_strdup(app->id));
+	}
+	if (!all)
+		g_ptr_array_add(watch->unwatched, g_strdup(app->id));
+}
+
+static gboolean watch_readable(gint fd, GIOCondition condition, gpointer data);
+static gboolean watch_look(gpointer data);
+
+/* All anew: the kernel forgets the old descriptor's watches and events with it. */
+static void watch_build(NgWatch *watch)
+{
+	GPtrArray *apps = ng_policy_apps(watch->engine->policy);
+
+	g_clear_handle_id(&watch->source, g_source_remove);
+	if (watch->fd >= 0)
+		close(watch->fd);
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	g_hash_table_remove_all(watch->folders);
+	g_ptr_array_set_size(watch->unwatched, 0);
+	if (watch->fd >= 0)
+		watch->source = g_unix_fd_add(watch->fd, G_IO_IN, watch_readable, watch);
+	watch_files(watch);
+	for (guint i = 0; i < apps->len; i++)
+		watch_app(watch, g_ptr_array_index(apps, i));
+	if (watch->unwatched->len > 0 && watch->look == 0)
+		watch->look = g_timeout_add_seconds(NG_WATCH_LOOK_S, watch_look, watch);
+	else if (watch->unwatched->len == 0)
+		g_clear_handle_id(&watch->look, g_source_remove);
+}
+
+static gboolean watch_again(NgWatch *watch, const char *id)
+{
+	const NgPolicyApp *app = ng_policy_find(watch->engine->policy, id);
+
+	return app && ng_found_again(watch->engine->found, app);
+}
+
+static gboolean watch_settled(gpointer data)
+{
+	NgWatch *watch = data;
+	NgEngine *engine = watch->engine;
+	GHashTableIter iter;
+	gpointer id;
+	gboolean changed = FALSE, reloaded = FALSE;
+
+	watch->settle = 0;
+	if (watch->rebuild)
+		watch_build(watch);
+	/* After watching again: what came before that is seen by looking. */
+	if (watch->reload || watch->rebuild)
+		changed = reloaded = ng_engine_reload(engine);
+	watch->reload = watch->rebuild = FALSE;
+	g_hash_table_iter_init(&iter, watch->dirty);
+	while (g_hash_table_iter_next(&iter, &id, NULL))
+		changed |= watch_again(watch, id);
+	g_hash_table_remove_all(watch->dirty);
+	if (changed) {
+		ng_engine_policy_changed(engine, reloaded);
+		ng_loads_request(engine->loads, FALSE, NULL, NULL);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+static void watch_settle(NgWatch *watch)
+{
+	if (watch->settle == 0)
+		watch->settle = g_timeout_add(SETTLE_MS, watch_settled, watch);
+}
+
+static gboolean watch_look(gpointer data)
+{
+	NgWatch *watch = data;
+
+	for (guint i = 0; i < watch->unwatched->len; i++)
+		g_hash_table_add(watch->dirty, g_strdup(g_ptr_array_index(watch->unwatched, i)));
+	watch_settle(watch);
+	return G_SOURCE_CONTINUE;
+}
+
+/* Could `name` appearing in or vanishing from `folder` change what this entry means? A folder that is not on the way by
+ * its name was reached by a symbolic link: then yes. */
+static gboolean entry_is_touched(const char *entry, const char *folder, const char *name)
+{
+	const gsize length = g_str_equal(folder, "/") ? 0 : strlen(folder);
+	const gsize name_length = strlen(name);
+	const char *rest = entry + length;
+
+	if (strncmp(entry, folder, length) != 0 || *rest != '/' || strpbrk(entry, "*?["))
+		return TRUE;
+	rest++;
+	return strncmp(rest, name, name_length) == 0 && (rest[name_length] == '\0' || rest[name_length] == '/');
+}
+
+static void watch_executable(NgWatch *watch, const Folder *folder, const char *name)
+{
+	for (guint i = 0; folder->apps && i < folder->apps->len; i++) {
+		const char *id = g_ptr_array_index(folder->apps, i);
+		const NgPolicyApp *app = ng_policy_find(watch->engine->policy, id);
+
+		for (char **entry = app ? app->executables : NULL; entry && *entry; entry++) {
+			if (entry_is_touched(*entry, folder->path, name)) {
+				g_hash_table_add(watch->dirty, g_strdup(id));
+				break;
+			}
+		}
+	}
+}
+
+static void watch_event(NgWatch *watch, const struct inotify_event *event)
+{
+	const Folder *folder = g_hash_table_lookup(watch->folders, GINT_TO_POINTER(event->wd));
+	const char *name = event->len > 0 ? event->name : "";
+
+	if (event->mask & IN_Q_OVERFLOW)
+		watch->rebuild = TRUE;
+	if (!folder)
+		return;
+	if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
+		watch->rebuild = TRUE;
+	if (folder->kinds & (1u << KIND_EXECUTABLES))
+		watch_executable(watch, folder, name);
+	/* A folder that comes or goes on the way to application files. */
+	if ((folder->kinds & ~(1u << KIND_EXECUTABLES)) && (event->mask & IN_ISDIR) &&
+	    (event->mask & (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB)))
+		watch->rebuild = TRUE;
+	if ((folder->kinds & (1u << KIND_APPS)) && g_str_has_suffix(name, ".app"))
+		watch->reload = TRUE;
+	if ((folder->kinds & (1u << KIND_CONFIG)) && g_str_equal(name, NG_SETTINGS_FILE))
+		watch->reload = TRUE;
+	if ((folder->kinds & (1u << KIND_USER_APPS)) && g_str_has_suffix(name, ".app") && *name != '.' &&
+	    !ng_store_is_ours(watch->engine->store, name))
+		watch->reload = TRUE;
+}
+
+static gboolean watch_readable(gint fd, GIOCondition condition, gpointer data)
+{
+	NgWatch *watch = data;
+	_Alignas(struct inotify_event) char buffer[65536];
+	const ssize_t n = read(fd, buffer, sizeof buffer);
+	const struct inotify_event *event;
+
+	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof *event + event->len)) {
+		event = (const struct inotify_event *)(buffer + at);
+		watch_event(watch, event);
+	}
+	if (watch->reload || watch->rebuild || g_hash_table_size(watch->dirty) > 0)
+		watch_settle(watch);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean watch_apps_due(gpointer data)
+{
+	NgWatch *watch = data;
+
+	watch->apps_timer = 0;
+	watch->rebuild = TRUE;
+	watch_settle(watch);
+	return G_SOURCE_REMOVE;
+}
+
+void ng_watch_apps_changed(NgWatch *watch)
+{
+	if (watch && watch->apps_timer == 0)
+		watch->apps_timer = g_timeout_add_full(G_PRIORITY_LOW, APPS_DELAY_MS, watch_apps_due, watch, NULL);
+}
+
+NgWatch *ng_watch_new(NgEngine *engine)
+{
+	NgWatch *watch = g_new0(NgWatch, 1);
+
+	watch->engine = engine;
+	watch->fd = -1;
+	watch->folders = g_hash_table_new_full(NULL, NULL, NULL, folder_free);
+	watch->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	watch->unwatched = g_ptr_array_new_with_free_func(g_free);
+	watch_build(watch);
+	return watch;
+}
+
+void ng_watch_free(NgWatch *watch)
+{
+	g_clear_handle_id(&watch->source, g_source_remove);
+	g_clear_handle_id(&watch->settle, g_source_remove);
+	g_clear_handle_id(&watch->apps_timer, g_source_remove);
+	g_clear_handle_id(&watch->look, g_source_remove);
+	if (watch->fd >= 0)
+		close(watch->fd);
+	g_hash_table_unref(watch->folders);
+	g_hash_table_unref(watch->dirty);
+	g_ptr_array_unref(watch->unwatched);
+	g_free(watch);
+}
