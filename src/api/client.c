@@ -166,6 +166,7 @@ static GPtrArray *usual_places(void)
 	g_autofree char *shared = g_strdup_printf("/tmp/netguard-%u", geteuid());
 
 	add_place(places, NG_CLIENT_SYSTEM_RUNTIME);
+	add_place(places, NG_CLIENT_SIMULATION_RUNTIME);
 	add_place(places, own);
 	add_place(places, shared);
 	return places;

@@ -18,6 +18,7 @@ G_BEGIN_DECLS
 #define NG_CLIENT_INTERFACE "org.networkguard.Guard1"
 #define NG_CLIENT_OBJECT "/org/networkguard/Guard1"
 #define NG_CLIENT_SYSTEM_RUNTIME "/run/netguard"
+#define NG_CLIENT_SIMULATION_RUNTIME "/run/netguard-simulation" /* root's */
 #define NG_CLIENT_SERVICE_ACCOUNT "netguard"
 #define NG_CLIENT_CONNECT_TIMEOUT_MS 10000 /* to connect and authenticate */
 #define NG_CLIENT_CALL_TIMEOUT_MS 30000
@@ -45,8 +46,9 @@ typedef struct _NgClient NgClient;
 
 /*
  * Connect. With `runtime_dir` only to runtime_dir/guard.sock; with NULL to the first that is there of: the name on the
- * system bus, /run/netguard, the user's own $XDG_RUNTIME_DIR/netguard, /tmp/netguard-UID (the last two: a simulation
- * the user started). A place where somebody poses as the guard ends the search with NG_CLIENT_ERROR_UNTRUSTED.
+ * system bus, /run/netguard, and for simulations /run/netguard-simulation (root's), the user's own
+ * $XDG_RUNTIME_DIR/netguard, /tmp/netguard-UID. A place where somebody poses as the guard ends the search with
+ * NG_CLIENT_ERROR_UNTRUSTED.
  */
 NgClient *ng_client_new(const char *runtime_dir, GError **error);
 void ng_client_free(NgClient *client);
