@@ -163,7 +163,7 @@ def check_changes(tap, lab, guard):
         expect_equal(child.errno(f"tcp({LAN6!r}, {ECHO})"), "EPERM", "the LAN")
     with tap.point("a child whose Offline parent ended stays offline", blocks=True):
         child.end()
-        orphan = Agent(lab, "plain-python", argv=[launcher, "-c", '"$@" & wait', "launcher"])
+        orphan = Agent(lab, "plain-python", argv=[launcher, "-c", 'exec 3<&0; "$@" <&3 & wait', "launcher"])
         orphan_pid = orphan.call("os.getpid()")
         os.kill(orphan.pid, 9)
         orphan.child.wait()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from agent import Agent
+from agent import Agent, Refused
 from guard import app_text, is_bare, make_guard
 from lab import CLIENT4, CLIENT6, HOSTS, INET4, LAN4, LAN6, Lab, inside, require, wait_for
 from peers import ECHO, HTTP, SINK, Peer, Recorder
@@ -36,6 +36,15 @@ while True:
     s.recv(100); last = time.time(); number += 1
     if number == 50: open({flag!r}, 'w').close()
 """
+
+
+def error_of(agent):
+    """The errno with which a program's running call ends, "" for none."""
+    try:
+        agent.answer()
+    except Refused as refused:
+        return refused.error
+    return ""
 
 
 class Stopping:
@@ -86,13 +95,11 @@ def check_udp_up(tap, lab, guard, agent, peer, family):
     guard.set(agent.path, "online")
     stopping = Stopping(guard, peer, source_of(host))
     agent.ask(SENDER.format(host=host))
-    stopping.wait_until_flowing(17)
-    result = stopping.decide(agent.path, "offline")
-    error = ""
     try:
-        agent.answer()
-    except Exception as refused:  # noqa: BLE001 - what it got is the result
-        error = getattr(refused, "error", repr(refused))
+        stopping.wait_until_flowing(17)
+        result = stopping.decide(agent.path, "offline")
+    finally:
+        error = error_of(agent)
     stopping.check(tap, 17, f"datagrams to {host}")
     tap.note(f"the program got {error}")
     expect(error in ("EPERM", "ECONNABORTED", "EPIPE", "ENOTCONN", "EDESTADDRREQ"), f"the program gets an error: {error!r}")
@@ -104,14 +111,12 @@ def check_udp_down(tap, lab, guard, agent, peer, family):
     guard.set(agent.path, "online")
     flag = f"{lab.dir}/flows-{peer}-{family}"
     agent.ask(RECEIVER.format(host=host, flag=flag))
-    wait_for(lambda: os.path.exists(flag), 10, "the stream flows")
-    guard.set(agent.path, "offline")
-    returned = time.time()
-    error = ""
     try:
-        agent.answer()
-    except Exception as refused:  # noqa: BLE001
-        error = getattr(refused, "error", repr(refused))
+        wait_for(lambda: os.path.exists(flag), 10, "the stream flows")
+        guard.set(agent.path, "offline")
+        returned = time.time()
+    finally:
+        error = error_of(agent)
     last = agent.call("last") - returned
     tap.note(f"the last datagram from {host} was received {last * 1000:+.1f} ms after `set` returned; the program got {error}")
     expect(agent.call("last") > 0, "the stream had run")

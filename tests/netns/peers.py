@@ -5,7 +5,7 @@ Each server is a thread of the test whose sockets were made in the namespace (a 
 test sees what arrived and when without asking anybody. Ports:
 
     7000 HTTP: /hello, and /endless, a paced download that never ends
-    7001 TCP echo, UDP echo         7002 TCP sink
+    7001 TCP echo, UDP echo         7002 TCP and UDP sink
     7003 echo that speaks MPTCP     7004 UDP stream: sends a datagram every 2 ms to whoever sent one
     2222 sshd (OpenSSH)             53   DNS: 192.0.2.1 for everything
 """
@@ -61,6 +61,7 @@ class Peer:
         self._serve_tcp(SINK, self._sink)
         self._serve_tcp(MPTCP, self._echo, IPPROTO_MPTCP)
         self._serve_udp(ECHO, lambda server, data, sender: server.sendto(data, sender))
+        self._serve_udp(SINK, lambda server, data, sender: None)
         self._serve_udp(DNS, self._dns)
         self._serve_udp(STREAM, self._stream)
 

@@ -82,6 +82,7 @@ class Ways:
 
     def call(self, text, host):
         """The errno's name or "", and the packets."""
+        self.agent.call("s = None")  # closing an earlier socket may send a last packet: before the counting
         with self.lab.counting() as packets:
             error = self.agent.errno(fill(text, host))
         return error, packets
@@ -95,9 +96,15 @@ class Ways:
         return said, packets, result
 
 
+# The kernel drops the packet but does not tell the program: ping_v6_sendmsg() ignores what became of it.
+SILENT = {("ICMP echo from a ping socket", 6)}
+
+
 def expect_nothing(packets, *peers):
+    """Not one packet of a program; and nothing at all at the Internet peer, where no earlier connection can linger."""
     for peer in peers or ("lan", "inet"):
-        expect_equal(packets.everything(peer), 0, f"packets at {peer} ({packets})")
+        count = packets.programs if peer == "lan" else packets.everything
+        expect_equal(count(peer), 0, f"packets at {peer} ({packets})")
 
 
 def check_call(tap, ways, name, text, family):
@@ -114,12 +121,14 @@ def check_call(tap, ways, name, text, family):
             expect(packets.programs(peer) + packets.by_peer[peer]["tcp_reset"] > 0, f"the judge saw it: {packets}")
     if not supported:
         return
-    with tap.point(f"{name} over IPv{family} under Offline: refused, nothing arrives", blocks=True):
+    refused = "" if (name, family) in SILENT else "EPERM"
+    how = "refused" if refused else "(limit: without an error)"
+    with tap.point(f"{name} over IPv{family} under Offline: {how}, nothing arrives", blocks=True):
         ways.set("offline")
         for host in (near, far):
             error, packets = ways.call(text, host)
             expect_nothing(packets)
-            expect_equal(error, "EPERM", f"the call to {host}")
+            expect_equal(error, refused, f"the call to {host}")
     with tap.point(f"{name} over IPv{family} under Local: the LAN is reached, the Internet is not", blocks=True):
         ways.set("local")
         error, packets = ways.call(text, near)
@@ -127,7 +136,7 @@ def check_call(tap, ways, name, text, family):
         expect(packets.programs("lan") + packets.by_peer["lan"]["tcp_reset"] > 0, f"the LAN is reached: {packets}")
         error, packets = ways.call(text, far)
         expect_nothing(packets)
-        expect_equal(error, "EPERM", f"the call to {far}")
+        expect_equal(error, refused, f"the call to {far}")
 
 
 def check_alone(tap, ways, way, family):
