@@ -18,6 +18,14 @@ typedef struct {
 	GString *text;
 } Description;
 
+static void description_done(Description *d)
+{
+	g_free(d->order);
+	g_free(d->first_exe);
+	g_free(d->exes);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Description, description_done)
+
 static int compare_id(gconstpointer a, gconstpointer b, gpointer data)
 {
 	const struct ng_image *image = data;
@@ -100,9 +108,8 @@ static void describe_onlinks(Description *d)
 
 char *ng_image_describe(GBytes *bytes, GError **error)
 {
-	g_autofree guint32 *order = NULL, *first_exe = NULL, *exes = NULL;
 	struct ng_image image = { 0 };
-	Description d = { .image = &image };
+	g_auto(Description) d = { .image = &image };
 	const char *why = NULL;
 	gsize length = 0;
 	const void *data = g_bytes_get_data(bytes, &length);
@@ -112,20 +119,18 @@ char *ng_image_describe(GBytes *bytes, GError **error)
 		return NULL;
 	}
 	d.text = g_string_new(NULL);
-	order = d.order = g_new(guint32, image.header->n_apps);
+	d.order = g_new(guint32, image.header->n_apps);
 	for (guint32 i = 1; i < image.header->n_apps; i++)
-		order[i - 1] = i;
-	g_qsort_with_data(order, (int)image.header->n_apps - 1, sizeof(*order), compare_id, &image);
+		d.order[i - 1] = i;
+	g_qsort_with_data(d.order, (int)image.header->n_apps - 1, sizeof(*d.order), compare_id, &image);
 	sort_exes(&d);
-	first_exe = d.first_exe;
-	exes = d.exes;
 
 	g_string_append_printf(d.text, "image version %u, mode %s, applications %u, programs %u\n\ndefault",
 			       image.header->version, mode_words[image.header->mode], image.header->n_apps - 1,
 			       image.header->n_exes);
 	describe_rules(d.text, &image.apps[0].rules);
 	for (guint32 i = 0; i + 1 < image.header->n_apps; i++)
-		describe_app(&d, order[i]);
+		describe_app(&d, d.order[i]);
 	describe_onlinks(&d);
 	return g_string_free(d.text, FALSE);
 }

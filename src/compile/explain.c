@@ -138,6 +138,7 @@ struct ng_verdict ng_explain(const struct ng_image *image, uint64_t key, const u
 		verdict.reason = verdict.allowed ? NG_REASON_PAUSED : NG_REASON_PANIC;
 		return verdict;
 	}
+	decider = apps[0];
 	for (guint i = 0; i < count && (i == 0 || verdict.allowed); i++) {
 		struct ng_verdict one = decide(image, apps[i], flow);
 

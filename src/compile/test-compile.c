@@ -92,6 +92,7 @@ static void test_one_file_belongs_to_the_stronger_layer(Fixture *f, gconstpointe
 	add_exe(f, strong, "/usr/bin/z", 5);
 	add_exe(f, strong, "/bin/z", 5);
 	bytes = compile(f, &image);
+	g_assert_nonnull(bytes);
 	g_assert_cmpuint(image.header->n_exes, ==, 1);
 	g_assert_cmpuint(image.apps[image.exes[0].app].key, ==, ng_image_app_key("z", 1));
 	g_assert_cmpuint(f->problems->len, ==, 1);
@@ -109,6 +110,7 @@ static void test_a_program_of_no_application_in_force_is_left_out(Fixture *f, gc
 
 	add_exe(f, other, "/usr/bin/other", 5);
 	bytes = compile(f, &image);
+	g_assert_nonnull(bytes);
 	g_assert_cmpuint(image.header->n_exes, ==, 0);
 	g_assert_cmpuint(image.header->n_apps, ==, 1);
 }
@@ -125,6 +127,7 @@ static void test_prefixes_of_interfaces_are_cleared_past_their_length(Fixture *f
 	onlink.prefix_len = 129;
 	g_array_append_val(f->input.onlinks, onlink);
 	bytes = compile(f, &image);
+	g_assert_nonnull(bytes);
 	g_assert_cmpuint(image.header->n_onlinks, ==, 1);
 	g_assert_cmpuint(image.onlinks[0].addr[15], ==, 0);
 }
@@ -136,6 +139,7 @@ static void test_the_default_carries_class_flags_only(Fixture *f, gconstpointer 
 
 	f->input.default_flags = 0xff;
 	bytes = compile(f, &image);
+	g_assert_nonnull(bytes);
 	g_assert_cmpuint(image.apps[0].rules.flags, ==, NG_APP_CLASS_MASK);
 }
 

@@ -44,6 +44,31 @@ struct _NgPolicy {
 	guint reloads;                /* counted */
 };
 
+/* What the lines of a file fill. */
+typedef struct {
+	NgPolicyApp *app;
+	GPtrArray *executables;
+	GPtrArray *allow_texts;
+} NgPolicyBuild;
+
+typedef enum { NG_POLICY_SCALAR, NG_POLICY_LIST, NG_POLICY_RESERVED } NgPolicyKeyKind;
+
+typedef struct {
+	const char *group;
+	const char *name;
+	NgPolicyKeyKind kind;
+	gboolean is_required;
+	gboolean (*set)(NgPolicyBuild *build, const char *value, GError **error);
+	char *(*get)(const NgPolicyApp *app); /* as it stands in the file; NULL: absent */
+} NgPolicyKey;
+
+/* keys.c: every key, in the order of writing. */
+#define NG_POLICY_KEYS 11
+extern const NgPolicyKey ng_policy_keys[NG_POLICY_KEYS];
+const NgPolicyKey *ng_policy_key_find(const NgKeyfileLine *line); /* NULL: none we interpret */
+/* Takes the line's value; keys of [Note] that are unknown are let be. *ret_place is set in any case. */
+gboolean ng_policy_key_set(NgPolicyBuild *build, const NgKeyfileLine *line, NgKeyfilePlace *ret_place, GError **error);
+
 /* app.c: ng_policy_app_parse() with the line of Executable= (unchanged on failure). */
 NgPolicyApp *ng_policy_app_parse_file(const char *id, const char *path, const char *text, gsize length,
 				      NgKeyfilePlace *ret_place, guint *ret_executable_line, GError **error);

@@ -270,6 +270,8 @@ static void test_parsing_ten_thousand_files_takes_little_time(void)
 
 	for (guint i = 0; i < 10000; i++) {
 		g_autoptr(NgPolicyApp) app = parse(MINIMAL "Allow=loopback;192.0.2.0/24:443/tcp\n[Note]\nReason=x\n");
+
+		g_assert_nonnull(app);
 	}
 	g_test_message("10,000 files parsed in %.1f ms", (double)(g_get_monotonic_time() - start) / 1000);
 }

@@ -1,0 +1,3 @@
+[Application]
+Executable=/a
+Executable=/b

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/bin/curl
+[Network]
+Profile=local
