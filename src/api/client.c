@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/client-connect.h"
+#include "api/interface.h"
 
 struct _NgClient {
 	GDBusConnection *connection;
@@ -29,14 +30,14 @@ static const struct {
 	const char *name;
 	NgClientError code;
 } remote_errors[] = {
-	{ "org.networkguard.Error.InvalidArgument", NG_CLIENT_ERROR_INVALID_ARGUMENT },
-	{ "org.networkguard.Error.UnknownApplication", NG_CLIENT_ERROR_UNKNOWN_APPLICATION },
-	{ "org.networkguard.Error.Managed", NG_CLIENT_ERROR_MANAGED },
-	{ "org.networkguard.Error.Conflict", NG_CLIENT_ERROR_CONFLICT },
-	{ "org.networkguard.Error.NotEnforced", NG_CLIENT_ERROR_NOT_ENFORCED },
-	{ "org.networkguard.Error.Limit", NG_CLIENT_ERROR_LIMIT },
-	{ "org.networkguard.Error.Failed", NG_CLIENT_ERROR_FAILED },
-	{ "org.freedesktop.DBus.Error.AccessDenied", NG_CLIENT_ERROR_NOT_ALLOWED },
+	{ NG_API_ERROR_INVALID, NG_CLIENT_ERROR_INVALID_ARGUMENT },
+	{ NG_API_ERROR_UNKNOWN, NG_CLIENT_ERROR_UNKNOWN_APPLICATION },
+	{ NG_API_ERROR_MANAGED, NG_CLIENT_ERROR_MANAGED },
+	{ NG_API_ERROR_CONFLICT, NG_CLIENT_ERROR_CONFLICT },
+	{ NG_API_ERROR_NOT_ENFORCED, NG_CLIENT_ERROR_NOT_ENFORCED },
+	{ NG_API_ERROR_LIMIT, NG_CLIENT_ERROR_LIMIT },
+	{ NG_API_ERROR_FAILED, NG_CLIENT_ERROR_FAILED },
+	{ NG_API_ERROR_DENIED, NG_CLIENT_ERROR_NOT_ALLOWED },
 	{ "org.freedesktop.DBus.Error.AuthFailed", NG_CLIENT_ERROR_NOT_ALLOWED },
 	{ "org.freedesktop.DBus.Error.InvalidArgs", NG_CLIENT_ERROR_INVALID_ARGUMENT },
 	{ "org.freedesktop.DBus.Error.LimitsExceeded", NG_CLIENT_ERROR_LIMIT },
@@ -138,16 +139,16 @@ static NgClient *client_for_bus(GError **error)
 	g_dbus_connection_set_exit_on_close(bus, FALSE);
 	reply = g_dbus_connection_call_sync(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
 					    "org.freedesktop.DBus", "GetConnectionUnixUser",
-					    g_variant_new("(s)", NG_CLIENT_BUS_NAME), G_VARIANT_TYPE("(u)"),
+					    g_variant_new("(s)", NG_API_BUS_NAME), G_VARIANT_TYPE("(u)"),
 					    G_DBUS_CALL_FLAGS_NONE, NG_CLIENT_CONNECT_TIMEOUT_MS, NULL, NULL);
 	if (!reply)
 		return NULL;
 	g_variant_get(reply, "(u)", &uid);
 	if (!ng_client_trusts(uid, geteuid())) {
-		ng_client_refuse(NG_CLIENT_BUS_NAME, "the name on the system bus", uid, error);
+		ng_client_refuse(NG_API_BUS_NAME, "the name on the system bus", uid, error);
 		return NULL;
 	}
-	return client_take(g_steal_pointer(&bus), NG_CLIENT_BUS_NAME, "the system bus");
+	return client_take(g_steal_pointer(&bus), NG_API_BUS_NAME, "the system bus");
 }
 
 /* --- the search --- */
@@ -155,7 +156,7 @@ static NgClient *client_for_bus(GError **error)
 static void add_place(GPtrArray *places, const char *folder)
 {
 	if (folder && *folder == '/')
-		g_ptr_array_add(places, g_build_filename(folder, "guard.sock", NULL));
+		g_ptr_array_add(places, g_build_filename(folder, NG_API_SOCKET, NULL));
 }
 
 static GPtrArray *usual_places(void)
@@ -267,7 +268,7 @@ GVariant *ng_client_call(NgClient *client, const char *method, GVariant *paramet
 	g_autoptr(GError) local = NULL;
 	GVariant *reply;
 
-	reply = g_dbus_connection_call_sync(client->connection, client->bus_name, NG_CLIENT_OBJECT, NG_CLIENT_INTERFACE,
+	reply = g_dbus_connection_call_sync(client->connection, client->bus_name, NG_API_OBJECT, NG_API_INTERFACE,
 					    method, parameters, G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
 					    timeout_ms, NULL, &local);
 	if (!reply) {
@@ -329,7 +330,7 @@ gboolean ng_client_subscribe(NgClient *client, const NgClientListener *listener,
 	client->user_data = user_data;
 	client->closed_handler = g_signal_connect(client->connection, "closed", G_CALLBACK(on_closed), client);
 	client->subscription = g_dbus_connection_signal_subscribe(client->connection, client->bus_name,
-								  NG_CLIENT_INTERFACE, NULL, NG_CLIENT_OBJECT, NULL,
+								  NG_API_INTERFACE, NULL, NG_API_OBJECT, NULL,
 								  G_DBUS_SIGNAL_FLAGS_NONE, on_signal, client, NULL);
 	if (client->bus_name)
 		client->owner_subscription = g_dbus_connection_signal_subscribe(

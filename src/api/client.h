@@ -14,9 +14,6 @@
 
 G_BEGIN_DECLS
 
-#define NG_CLIENT_BUS_NAME "org.networkguard.Guard1"
-#define NG_CLIENT_INTERFACE "org.networkguard.Guard1"
-#define NG_CLIENT_OBJECT "/org/networkguard/Guard1"
 #define NG_CLIENT_SYSTEM_RUNTIME "/run/netguard"
 #define NG_CLIENT_SIMULATION_RUNTIME "/run/netguard-simulation" /* root's */
 #define NG_CLIENT_SERVICE_ACCOUNT "netguard"

@@ -266,14 +266,26 @@ void ng_cli_note(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* Why a change is not in force, where its reply does not say: what the service says of itself. Owned by the caller. */
+static char *why_not_in_force(NgCli *cli)
+{
+	g_autoptr(GVariant) status = ng_cli_call(cli, "GetStatus", NULL, "(a{sv})", NULL);
+
+	if (status && g_str_equal(ng_dict_string(status, "state"), "simulation"))
+		return g_strdup("This is a simulation: nothing is being blocked.");
+	if (status && *ng_dict_string(status, "summary"))
+		return ng_text_safe(ng_dict_string(status, "summary"));
+	return g_strdup("The service does not say why: see \"netguard check\".");
+}
+
 int ng_cli_finish_change(NgCli *cli, GVariant *result)
 {
 	const gboolean is_enforced = ng_dict_is(result, "enforced");
 	g_autofree char *warning = ng_text_safe(ng_dict_string(result, "warning"));
+	g_autofree char *why = is_enforced || *warning ? NULL : why_not_in_force(cli);
 
 	if (!is_enforced)
-		ng_cli_note("decided and stored, but not in force: %s",
-			    *warning ? warning : "the service does not say why; see \"netguard check\"");
+		ng_cli_note("not in force. %s", why ? why : warning);
 	else if (*warning)
 		ng_cli_note("warning: %s", warning);
 	return is_enforced ? NG_EXIT_DONE : NG_EXIT_NOT_IN_FORCE;

@@ -39,7 +39,7 @@ def set_sends_each_option(w):
     r = w.run("set", "curl", "offline", "--for", "1h30m", "--then", "default", "--allow", "192.0.2.1:443/tcp", "--allow",
               "loopback", "--children", "own", "--name", "Transfer tool")
     equal(r.code, 0, r)
-    contains(r.out, "curl is now Offline until ", ", then the default: it cannot use the network; also allowed: "
+    contains(r.out, "curl is now Offline until ", ", then Default: it cannot use the network; also allowed: "
              "192.0.2.1:443/tcp, loopback. 2 open")
     call = w.calls()[0]
     until = int(re.search(r"'until': <int64 (\d+)>", call).group(1))
@@ -55,10 +55,22 @@ def set_sends_each_option(w):
 def set_that_is_not_in_force_says_so_and_exits_4(w):
     w.mock.reply("SetProfile", set_result(enforced="<false>", warning="<'simulation: nothing is being blocked'>"), "curl")
     r = w.run("set", "curl", "offline")
-    equal((r.code, r.out, r.err), (4, "curl is set to Offline.\n", "netguard: decided and stored, but not in force: "
+    equal((r.code, r.out, r.err), (4, "curl is set to Offline.\n", "netguard: not in force. "
                                    "simulation: nothing is being blocked\n"), r)
     r = w.run("set", "curl", "offline", "--json")
     equal((r.code, r.json()["enforced"]), (4, False))
+    w.mock.reply("SetProfile", set_result(enforced="<false>"), "curl")
+    w.mock.reply("GetStatus", "({'state': <'simulation'>, 'summary': <'x'>},)")
+    contains(w.run("set", "curl", "offline").err, "not in force. This is a simulation: nothing is being blocked.")
+    w.mock.reply("GetStatus", "({'state': <'not-protecting'>, 'summary': <'The enforcer is gone.'>},)")
+    contains(w.run("set", "curl", "offline").err, "not in force. The enforcer is gone.")
+
+
+@test
+def a_temporary_profile_says_what_follows(w):
+    for before, then in (("", "Default"), ("online", "Online")):
+        w.mock.reply("SetProfile", set_result(before=f"<'{before}'>"), "curl")
+        contains(w.run("set", "curl", "offline", "--for", "1h").out, f", then {then}: it cannot use the network.")
 
 
 @test
@@ -188,7 +200,7 @@ def pause_resume_and_panic(w):
     w.mock.reply("Panic", done % (0, "false", "the enforcer does not answer"))
     r = w.run("panic")
     equal((r.code, r.out), (4, ""))
-    contains(r.err, "not in force: the enforcer does not answer")
+    contains(r.err, "not in force. the enforcer does not answer")
 
 
 @test
@@ -201,7 +213,7 @@ def export_and_import(w):
                  "'enforced': <true>, 'warning': <''>},)")
     w.calls()
     r = w.run("import", stdin=document.encode())
-    equal((r.code, r.out), (0, "Added 2 applications: a, b\nChanged 1 application: c\n1 application as they are already.\n"
+    equal((r.code, r.out), (0, "Added 2 applications: a, b\nChanged 1 application: c\nUnchanged: 1 application.\n"
                             "3 open connections closed.\n"), r)
     equal(w.calls(), [f"Import ('{document}', false, {{'origin': <'command'>}})"])
     path = os.path.join(w.folder, "x.json")

@@ -69,7 +69,7 @@ static void columns_align_by_what_a_terminal_shows(void)
 	ng_table_cell(table, "1234567", NG_TONE_PLAIN);
 	ng_table_cell(table, "", NG_TONE_PLAIN);
 	g_assert_cmpuint(ng_table_rows(table), ==, 2);
-	text = ng_table_text(table, FALSE);
+	text = ng_table_text(table, 0, FALSE);
 	g_assert_cmpstr(text, ==,
 			"Name    Count  Rest\n"
 			"\xe7\xb6\xb2\xe7\xb5\xa1        7  x\n"
@@ -85,7 +85,7 @@ static void a_column_that_is_empty_everywhere_is_left_out(void)
 	ng_table_cell(table, "a", NG_TONE_PLAIN);
 	ng_table_cell(table, "", NG_TONE_PLAIN);
 	ng_table_cell(table, "c", NG_TONE_PLAIN);
-	text = ng_table_text(table, FALSE);
+	text = ng_table_text(table, 0, FALSE);
 	g_assert_cmpstr(text, ==, "A  C\na  c\n");
 }
 
@@ -93,7 +93,7 @@ static void a_table_without_rows_is_empty(void)
 {
 	static const char *const titles[] = { "A", NULL };
 	g_autoptr(NgTable) table = ng_table_new(titles);
-	g_autofree char *text = ng_table_text(table, TRUE);
+	g_autofree char *text = ng_table_text(table, 0, TRUE);
 
 	g_assert_cmpstr(text, ==, "");
 }
@@ -107,10 +107,31 @@ static void colour_is_added_to_words_and_does_not_move_columns(void)
 
 	ng_table_cell(table, "on\033", NG_TONE_GOOD);
 	ng_table_cell(table, "b", NG_TONE_PLAIN);
-	text = ng_table_text(table, TRUE);
+	text = ng_table_text(table, 0, TRUE);
 	g_assert_nonnull(strstr(text, "\033[32mon\\x1b\033[0m  b\n"));
 	g_assert_cmpstr(plain, ==, "x");
 	g_assert_cmpstr(off, ==, "x");
+}
+
+static void the_last_column_is_wrapped_on_a_terminal(void)
+{
+	static const char *const titles[] = { "State", "Meaning", NULL };
+	g_autoptr(NgTable) table = ng_table_new(titles);
+	g_autofree char *narrow = NULL, *wide = NULL, *too_narrow = NULL, *pipe = NULL;
+
+	ng_table_cell(table, "in force", NG_TONE_PLAIN);
+	ng_table_cell(table, "every packet that leaves is judged", NG_TONE_PLAIN);
+	narrow = ng_table_text(table, 32, FALSE);
+	wide = ng_table_text(table, 44, FALSE);
+	too_narrow = ng_table_text(table, 25, FALSE);
+	pipe = ng_table_text(table, 0, FALSE);
+	g_assert_cmpstr(narrow, ==,
+			"State     Meaning\n"
+			"in force  every packet that\n"
+			"          leaves is judged\n");
+	g_assert_cmpstr(wide, ==, "State     Meaning\nin force  every packet that leaves is judged\n");
+	g_assert_cmpstr(too_narrow, ==, wide);
+	g_assert_cmpstr(pipe, ==, wide);
 }
 
 static void json_is_json_and_harmless_on_a_terminal(void)
@@ -139,6 +160,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/text/a table without rows is empty", a_table_without_rows_is_empty);
 	g_test_add_func("/text/colour is added to words and does not move columns",
 			colour_is_added_to_words_and_does_not_move_columns);
+	g_test_add_func("/text/the last column is wrapped on a terminal", the_last_column_is_wrapped_on_a_terminal);
 	g_test_add_func("/text/JSON is JSON and harmless on a terminal", json_is_json_and_harmless_on_a_terminal);
 	return g_test_run();
 }

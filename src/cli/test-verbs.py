@@ -146,7 +146,7 @@ def explain_names_reason_rule_and_file(w):
 Denied: curl is Local and 192.0.2.1 is on the Internet.
   Application     curl
   Profile         Local
-  Destination     global
+  Destination     the Internet
   Rule            Profile=local
   File            /var/lib/netguard/apps.d/curl.app
   To change it    netguard set curl online
@@ -214,6 +214,9 @@ not supported  BPF LSM        Raw sockets pass.
     equal(w.run("check", "--strict").code, 4)
     equal(len(w.run("check", "--strict", "--json").json()), 2)
     w.mock.reply("Check", f"([{yes}],)")
+    equal(w.run("check", "--strict").code, 0)
+    apart = no.replace("<false>, 'meaning'", "<false>, 'needed': <false>, 'meaning'")
+    w.mock.reply("Check", f"([{yes}, {apart}],)")
     equal(w.run("check", "--strict").code, 0)
     w.mock.reply("Check", "(@aa{sv} [],)")
     equal(w.run("check", "--strict").code, 4)

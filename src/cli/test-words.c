@@ -107,6 +107,8 @@ static void profiles_have_titles_and_effects(void)
 	g_assert_cmpstr(ng_profile_effect("offline"), ==, "it cannot use the network");
 	g_assert_null(ng_profile_title("Local"));
 	g_assert_null(ng_profile_effect(""));
+	g_assert_cmpstr(ng_class_title("lan"), ==, "local network");
+	g_assert_cmpstr(ng_class_title("new"), ==, "new");
 	g_assert_cmpstr(ng_words_verdict("would-be-denied"), ==, "would be denied");
 }
 

@@ -3,6 +3,7 @@
 #include "cli/text.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <json-glib/json-glib.h>
@@ -98,7 +99,17 @@ gboolean ng_text_wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && terminal && !g_str_equal(terminal, "dumb");
 }
 
+guint ng_text_terminal_width(void)
+{
+	struct winsize size = { 0 };
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 /* --- tables --- */
+
+#define GAP 2          /* between columns */
+#define MIN_WRAPPED 20 /* columns left for the last cell, or it is not wrapped */
 
 typedef struct {
 	char *text;
@@ -181,7 +192,7 @@ static void append_cell(GString *out, const char *text, guint width, NgTone tone
 	g_autofree char *toned = ng_text_tone(text, tone, use_colour);
 
 	if (out->len > 0 && out->str[out->len - 1] != '\n')
-		g_string_append(out, "  ");
+		g_string_append_printf(out, "%*s", GAP, "");
 	if (column->is_number)
 		g_string_append_printf(out, "%*s", (int)space, "");
 	g_string_append(out, toned);
@@ -196,27 +207,65 @@ static void end_line(GString *out)
 	g_string_append_c(out, '\n');
 }
 
-char *ng_table_text(NgTable *table, gboolean use_colour)
+/* `text` with line ends instead of spaces where it would pass `room` columns; continued lines begin `indent` columns
+ * in. A word that is longer than the room stays whole. Owned by the caller. */
+static char *wrap(const char *text, guint indent, guint room)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	GString *out = g_string_new(NULL);
+	guint used = 0;
+
+	for (char **word = words; *word; word++) {
+		const guint width = ng_text_width(*word);
+
+		if (used > 0 && used + 1 + width > room) {
+			g_string_append_printf(out, "\n%*s", (int)indent, "");
+			used = 0;
+		} else if (word != words) {
+			g_string_append_c(out, ' ');
+			used++;
+		}
+		g_string_append(out, *word);
+		used += width;
+	}
+	return g_string_free(out, FALSE);
+}
+
+static guint column_room(const Column *column)
+{
+	return column->width ? MAX(column->width, ng_text_width(column->title)) : 0;
+}
+
+/* Row 0 is the titles. */
+static void append_row(GString *out, const NgTable *table, guint row, guint terminal_width, gboolean use_colour)
+{
+	const guint n = table->columns->len;
+	guint at = 0; /* columns of the terminal used so far */
+
+	for (guint i = 0; i < n; i++) {
+		const Column *column = &g_array_index(table->columns, Column, i);
+		const Cell *cell = row ? &g_array_index(table->cells, Cell, (row - 1) * n + i) : NULL;
+		const char *text = cell ? cell->text : column->title;
+		const guint room = column_room(column);
+		const gboolean must_wrap =
+			i == n - 1 && at + room > terminal_width && at + MIN_WRAPPED <= terminal_width;
+		g_autofree char *wrapped = must_wrap ? wrap(text, at, terminal_width - at) : NULL;
+
+		if (column->width == 0)
+			continue;
+		append_cell(out, wrapped ? wrapped : text, ng_text_width(text), cell ? cell->tone : NG_TONE_QUIET,
+			    column, room, use_colour);
+		at += room + GAP;
+	}
+	end_line(out);
+}
+
+char *ng_table_text(NgTable *table, guint terminal_width, gboolean use_colour)
 {
 	GString *out = g_string_new(NULL);
-	const guint n = table->columns->len;
 
-	if (ng_table_rows(table) == 0)
-		return g_string_free(out, FALSE);
-	for (guint row = 0; row <= ng_table_rows(table); row++) { /* row 0 is the titles */
-		for (guint i = 0; i < n; i++) {
-			const Column *column = &g_array_index(table->columns, Column, i);
-			const Cell *cell = row ? &g_array_index(table->cells, Cell, (row - 1) * n + i) : NULL;
-			const guint title_width = ng_text_width(column->title);
-
-			if (column->width == 0)
-				continue;
-			append_cell(out, cell ? cell->text : column->title, cell ? cell->width : title_width,
-				    cell ? cell->tone : NG_TONE_QUIET, column, MAX(column->width, title_width),
-				    use_colour);
-		}
-		end_line(out);
-	}
+	for (guint row = 0; ng_table_rows(table) > 0 && row <= ng_table_rows(table); row++)
+		append_row(out, table, row, terminal_width, use_colour);
 	return g_string_free(out, FALSE);
 }
 

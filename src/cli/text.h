@@ -32,6 +32,8 @@ typedef enum {
 char *ng_text_tone(const char *text, NgTone tone, gboolean use_colour);
 /* TRUE if standard output is a terminal that takes colour and the user did not say NO_COLOR (no-color.org). */
 gboolean ng_text_wants_colour(void);
+/* Columns of the terminal that is standard output; 0 if it is none, or does not say. */
+guint ng_text_terminal_width(void);
 
 /* Rows of cells; columns are as wide as their widest cell, the last is not padded. */
 typedef struct _NgTable NgTable;
@@ -45,8 +47,9 @@ void ng_table_cell(NgTable *table, const char *text,
 		   NgTone tone);                     /* next cell, left to right; a full row begins a new */
 void ng_table_cell_take(NgTable *table, char *text); /* plain; frees text */
 guint ng_table_rows(NgTable *table);
-/* Owned by the caller; "" without rows. Columns that are empty in every row are left out. */
-char *ng_table_text(NgTable *table, gboolean use_colour);
+/* Owned by the caller; "" without rows. Columns that are empty in every row are left out. The last column is wrapped
+ * between words to end at `terminal_width` (0: it is not). */
+char *ng_table_text(NgTable *table, guint terminal_width, gboolean use_colour);
 
 /* A JSON document, safe for a terminal, without a newline at its end; `is_pretty` on several lines. Owned by the
  * caller.

@@ -81,7 +81,7 @@ static void show(NgCli *cli, GVariant *records)
 
 		add_row(table, record);
 	}
-	text = ng_table_text(table, cli->use_colour);
+	text = ng_table_text(table, ng_text_terminal_width(), cli->use_colour);
 	ng_cli_print("%s", *text ? text : "No change is on record.\n");
 }
 

@@ -5,18 +5,21 @@
 static gboolean opt_strict;
 
 static const GOptionEntry entries[] = {
-	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict, "Exit with 4 if anything is not in force", NULL },
+	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict,
+	  "Exit with 4 if anything that enforcement needs is not in force", NULL },
 	{ NULL },
 };
 
+/* A capability that says needed=false is a thing apart (BPF LSM): its absence breaks no promise that is made. */
 static gboolean is_all_in_force(GVariant *capabilities)
 {
 	const gsize n = g_variant_n_children(capabilities);
 
 	for (gsize i = 0; i < n; i++) {
 		g_autoptr(GVariant) capability = g_variant_get_child_value(capabilities, i);
+		const gboolean is_needed = !ng_dict_has(capability, "needed") || ng_dict_is(capability, "needed");
 
-		if (!ng_dict_is(capability, "in-force"))
+		if (is_needed && !ng_dict_is(capability, "in-force"))
 			return FALSE;
 	}
 	return n > 0; /* a guard that can name nothing has nothing in force */
@@ -43,7 +46,7 @@ static void show(NgCli *cli, GVariant *capabilities)
 		ng_table_cell(table, ng_dict_string(capability, "title"), NG_TONE_PLAIN);
 		ng_table_cell(table, ng_dict_string(capability, "meaning"), NG_TONE_PLAIN);
 	}
-	text = ng_table_text(table, cli->use_colour);
+	text = ng_table_text(table, ng_text_terminal_width(), cli->use_colour);
 	ng_cli_print("%s", *text ? text : "The service names nothing that it enforces.\n");
 }
 

@@ -25,7 +25,7 @@ static void show(NgCli *cli, GVariant *result)
 	}
 	ng_cli_field("Application", ng_dict_string(result, "app"));
 	ng_cli_field("Profile", title ? title : profile);
-	ng_cli_field("Destination", ng_dict_string(result, "class"));
+	ng_cli_field("Destination", ng_class_title(ng_dict_string(result, "class")));
 	ng_cli_field("Rule", ng_dict_string(result, "rule"));
 	ng_cli_field("File", ng_dict_string(result, "path"));
 	ng_cli_field("To change it", ng_dict_string(result, "tip"));

@@ -76,7 +76,7 @@ static void show(GVariant *result)
 	show_ids(result, "added", opt_dry_run ? "Would add" : "Added");
 	show_ids(result, "changed", opt_dry_run ? "Would change" : "Changed");
 	if (unchanged[0])
-		ng_cli_print("%s as they are already.\n", same);
+		ng_cli_print("Unchanged: %s.\n", same);
 	if (!added[0] && !changed[0])
 		ng_cli_print(opt_dry_run ? "Nothing would change.\n" : "Nothing changed.\n");
 	if (closed)

@@ -89,7 +89,7 @@ void ng_show_list(NgCli *cli, GVariant *apps, GVariant *status, const char *prof
 		if (!profile || g_str_equal(profile, ng_dict_string(app, "profile")))
 			add_row(table, app);
 	}
-	text = ng_table_text(table, cli->use_colour);
+	text = ng_table_text(table, ng_text_terminal_width(), cli->use_colour);
 	if (*text)
 		ng_cli_print("%s", text);
 	else if (profile)

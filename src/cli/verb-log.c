@@ -106,7 +106,7 @@ static void show(NgCli *cli, GVariant *attempts)
 
 		add_row(table, attempt);
 	}
-	text = ng_table_text(table, cli->use_colour);
+	text = ng_table_text(table, ng_text_terminal_width(), cli->use_colour);
 	ng_cli_print("%s", *text ? text : "No such attempt is on record.\n");
 	show_tip(attempts);
 }

@@ -135,20 +135,19 @@ static GVariant *make_options(GError **error)
 	return g_variant_dict_end(&dict);
 }
 
-/* "Offline until 14:30 (in 42 min), then Online" */
-static char *decision_text(const char *profile, GVariant *asked)
+/* "Offline until 14:30 (in 42 min), then Online". Without --then what was before returns. */
+static char *decision_text(const char *profile, GVariant *asked, GVariant *result)
 {
 	const gint64 until = ng_dict_number(asked, "until");
 	g_autofree char *end = until ? ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC) : NULL;
-	const char *then = ng_dict_string(asked, "then");
+	const gboolean is_chosen = ng_dict_has(asked, "then");
+	const char *then = is_chosen ? ng_dict_string(asked, "then") : ng_dict_string(result, "before");
 	const char *title = ng_profile_title(profile) ? ng_profile_title(profile) : profile;
 
 	if (!end)
 		return g_strdup(title);
-	if (!ng_dict_has(asked, "then"))
-		return g_strdup_printf("%s until %s, then as before", title, end);
 	return g_strdup_printf("%s until %s, then %s", title, end,
-			       ng_profile_title(then) ? ng_profile_title(then) : "the default");
+			       ng_profile_title(then) ? ng_profile_title(then) : "Default");
 }
 
 static void show(const char *word, GVariant *result, GVariant *asked)
@@ -157,7 +156,7 @@ static void show(const char *word, GVariant *result, GVariant *asked)
 	const char *effect = ng_profile_effect(profile);
 	g_autofree char *id = ng_text_safe(ng_dict_string(result, "id"));
 	g_autofree char *shown = ng_text_safe(word);
-	g_autofree char *decision = decision_text(profile, asked);
+	g_autofree char *decision = decision_text(profile, asked, result);
 	g_autofree char *allowed = options.allow ? g_strjoinv(", ", options.allow) : NULL;
 	g_autofree char *safe_allowed = ng_text_safe(allowed);
 	g_autofree char *closed =

@@ -32,7 +32,8 @@ static void show_state(NgCli *cli, GVariant *status)
 	}
 	toned = ng_text_tone(title, tone, cli->use_colour);
 	ng_cli_print("%s\n", toned);
-	ng_cli_field("", ng_dict_string(status, "summary"));
+	if (!g_str_equal(state, "simulation")) /* said already */
+		ng_cli_field("", ng_dict_string(status, "summary"));
 }
 
 static void show_faults(GVariant *status)
@@ -94,7 +95,7 @@ void ng_show_status(NgCli *cli, GVariant *status)
 	ng_cli_field("Cgroup", ng_dict_string(status, "cgroup"));
 	ng_cli_field("Decided", decided);
 	show_default(status);
-	for (char **text = missing; *text; text++)
+	for (char **text = missing; *text && !g_str_equal(ng_dict_string(status, "state"), "simulation"); text++)
 		ng_cli_field("Not in force", *text);
 	ng_show_problems(status);
 	show_faults(status);

@@ -101,6 +101,26 @@ const char *ng_profile_effect(const char *profile)
 	return NULL;
 }
 
+static const struct {
+	const char *word, *title;
+} classes[] = {
+	{ "global", "the Internet" },
+	{ "machine", "this machine" },
+	{ "lan", "local network" },
+	{ "on-link", "local network: a prefix of an interface of this machine" },
+	{ "shared", "shared addresses: carrier NAT, overlay VPNs" },
+	{ "metadata", "cloud metadata service" },
+};
+
+const char *ng_class_title(const char *class)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(classes); i++) {
+		if (g_str_equal(class, classes[i].word))
+			return classes[i].title;
+	}
+	return class;
+}
+
 /* --- sentences --- */
 
 char *ng_words_count(gint64 n, const char *noun)

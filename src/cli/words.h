@@ -26,6 +26,9 @@ NgTone ng_profile_tone(const char *profile);
 /* "it cannot use the network" and so on; NULL for what is no profile. */
 const char *ng_profile_effect(const char *profile);
 
+/* "lan" -> "local network" and so on; a word that is not known is returned. Borrowed. */
+const char *ng_class_title(const char *class);
+
 /* "1 open connection closed." "No ..." is not said: NULL for none. Owned by the caller. */
 char *ng_words_closed(gint64 closed, gint64 not_closed);
 /* "1 application", "2 applications". Owned by the caller. */
