@@ -196,7 +196,7 @@ static int tell(const GError *error, const char *verb)
 	ng_cli_note("%s%s%s", verb, *verb ? ": " : "", message);
 	if (code == NG_EXIT_USAGE)
 		fprintf(stderr, "See: netguard %s%s--help\n", verb, *verb ? " " : "");
-	else if (code == NG_EXIT_NOT_ALLOWED && geteuid() != 0)
+	else if (code == NG_EXIT_NOT_ALLOWED && geteuid() != 0 && !strstr(message, "sudo"))
 		fputs("This is for root: try again with sudo.\n", stderr);
 	return code;
 }

@@ -40,6 +40,10 @@ def status_never_claims_protection_that_is_not_there(w):
     contains(w.run("status").out, "Not protecting")
     w.mock.reply("GetStatus", STATUS.replace("<'protecting'>", "<'paused'>").replace("int64 0", "int64 4102444800"))
     contains(w.run("status").out, "Paused until 2100-01-01 00:00 (in ")
+    w.mock.reply("GetStatus", STATUS.replace("<'protecting'>", "<'paused'>").replace("'enforcing': <true>", "'enforcing': <false>"))
+    contains(w.run("status").out, "Paused until resumed: every program can reach the network.")
+    w.mock.reply("GetStatus", STATUS.replace("<'protecting'>", "<'panic'>").replace("'enforcing': <true>", "'enforcing': <false>"))
+    contains(w.run("status").out, "Not protecting: nothing is being blocked.")
     w.mock.reply("GetStatus", STATUS.replace("<'protecting'>", "<'panic'>"))
     contains(w.run("status").out, 'Panic: every program is Offline until "netguard resume".')
 
@@ -191,6 +195,10 @@ No.  Time                 Who   By       Action  Application  Change            
 """), r)
     equal(w.calls(), ["GetAudit ({'limit': <uint32 3>},)"])
     equal(w.run("audit", "--json").json()[0]["hash"], "ab")
+    w.mock.reply("GetAudit", "([{'seq': <uint64 8>, 'uid': <uint32 4294967294>, 'action': <'panic'>,"
+                 "'before': <'{\"mode\":\"normal\",\"until\":0}'>, 'after': <'{\"mode\":\"panic\"}'>},"
+                 "{'before': <'[1]'>, 'after': <'{\"profile\":5'>}],)")
+    contains(w.run("audit").out, "normal -> panic", "uid 4294967294", '[1] -> {"profile":5')
     for intact, in_force, code in (("true", "true", 0), ("false", "true", 4), ("true", "false", 4)):
         w.mock.reply("VerifyAudit", f"({{'intact': <{intact}>, 'records': <uint64 9>, 'first-bad': <uint64 4>, 'text': <''>,"
                      f"'in-force': <{in_force}>}},)")

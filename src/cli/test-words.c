@@ -84,6 +84,16 @@ static void the_default_is_shown_apart(void)
 	check_program("@a{sv} {}", "unknown program (default)");
 }
 
+static void the_reason_does_not_repeat_the_verdict(void)
+{
+	g_autoptr(GVariant) long_text = dict("{'text': <'denied: the profile is Offline'>, 'reason': <'offline'>}");
+	g_autoptr(GVariant) text = dict("{'text': <'the profile is Offline'>}"), none = dict("{'reason': <'offline'>}");
+
+	g_assert_cmpstr(ng_words_why(long_text), ==, "the profile is Offline");
+	g_assert_cmpstr(ng_words_why(text), ==, "the profile is Offline");
+	g_assert_cmpstr(ng_words_why(none), ==, "offline");
+}
+
 static void check_bytes(gint64 bytes, const char *wanted)
 {
 	g_autofree char *text = ng_words_bytes(bytes);
@@ -119,6 +129,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/words/closed connections are counted", closed_connections_are_counted);
 	g_test_add_func("/words/destinations read as people write them", destinations_read_as_people_write_them);
 	g_test_add_func("/words/the default is shown apart", the_default_is_shown_apart);
+	g_test_add_func("/words/the reason does not repeat the verdict", the_reason_does_not_repeat_the_verdict);
 	g_test_add_func("/words/bytes have two or three digits", bytes_have_two_or_three_digits);
 	g_test_add_func("/words/profiles have titles and effects", profiles_have_titles_and_effects);
 	return g_test_run();

@@ -33,12 +33,13 @@ static char *user_text(gint64 uid)
 	return g_strdup_printf("uid %" G_GINT64_FORMAT, uid);
 }
 
-/* Before and after are JSON objects; people want the profile of them. */
+/* Before and after are JSON objects; people want the profile or the mode of them. */
 static char *state_text(const char *json)
 {
 	g_autoptr(JsonParser) parser = json_parser_new_immutable();
+	const char *word;
+	JsonObject *object;
 	JsonNode *root;
-	const char *profile;
 
 	if (!*json)
 		return g_strdup("");
@@ -47,8 +48,9 @@ static char *state_text(const char *json)
 	root = json_parser_get_root(parser);
 	if (!root || !JSON_NODE_HOLDS_OBJECT(root))
 		return g_strdup(json);
-	profile = json_object_get_string_member_with_default(json_node_get_object(root), "profile", NULL);
-	return g_strdup(profile ? profile : json);
+	object = json_node_get_object(root);
+	word = json_object_get_string_member_with_default(object, "mode", json);
+	return g_strdup(json_object_get_string_member_with_default(object, "profile", word));
 }
 
 static void add_row(NgTable *table, GVariant *record)

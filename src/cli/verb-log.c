@@ -70,14 +70,14 @@ static GVariant *make_filter(NgCli *cli, GError **error)
 
 static void add_row(NgTable *table, GVariant *attempt)
 {
-	const char *verdict = ng_dict_string(attempt, "verdict"), *text = ng_dict_string(attempt, "text");
+	const char *verdict = ng_dict_string(attempt, "verdict");
 
 	ng_table_cell_take(table, ng_when_stamp(ng_dict_number(attempt, "time")));
 	ng_table_cell_take(table, g_strdup_printf("%" G_GINT64_FORMAT, ng_dict_number(attempt, "count")));
 	ng_table_cell_take(table, ng_words_program(attempt));
 	ng_table_cell(table, ng_words_verdict(verdict), ng_verdict_tone(verdict));
 	ng_table_cell_take(table, ng_words_destination(attempt));
-	ng_table_cell(table, *text ? text : ng_dict_string(attempt, "reason"), NG_TONE_PLAIN);
+	ng_table_cell(table, ng_words_why(attempt), NG_TONE_PLAIN);
 }
 
 /* The command that would allow the newest of what was denied. */

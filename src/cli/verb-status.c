@@ -14,14 +14,14 @@ static void show_state(NgCli *cli, GVariant *status)
 	if (g_str_equal(state, "simulation")) {
 		title = g_strdup("Simulation: nothing is being blocked. What would be blocked is only reported.");
 		tone = NG_TONE_CARE;
-	} else if (!is_enforcing) {
-		title = g_strdup("Not protecting: nothing is being blocked.");
 	} else if (g_str_equal(state, "paused") || g_str_equal(mode, "paused")) {
 		const gint64 until = ng_dict_number(status, "paused-until");
 		g_autofree char *end = until ? ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC) : NULL;
 
 		title = g_strdup_printf("Paused until %s: every program can reach the network.", end ? end : "resumed");
 		tone = NG_TONE_CARE;
+	} else if (!is_enforcing) {
+		title = g_strdup("Not protecting: nothing is being blocked.");
 	} else if (g_str_equal(state, "panic") || g_str_equal(mode, "panic")) {
 		title = g_strdup("Panic: every program is Offline until \"netguard resume\".");
 	} else if (g_str_equal(state, "protecting")) {

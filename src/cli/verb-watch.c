@@ -24,13 +24,13 @@ typedef struct {
 
 void ng_show_attempt(NgCli *cli, GVariant *attempt)
 {
-	const char *verdict = ng_dict_string(attempt, "verdict"), *reason = ng_dict_string(attempt, "text");
+	const char *verdict = ng_dict_string(attempt, "verdict");
 	g_autofree char *clock = ng_when_clock(ng_dict_number(attempt, "time"));
 	g_autofree char *program = ng_words_program(attempt), *destination = ng_words_destination(attempt);
 	g_autofree char *safe_program = ng_text_safe(program), *safe_destination = ng_text_safe(destination);
 	g_autofree char *safe_verdict = ng_text_safe(ng_words_verdict(verdict));
 	g_autofree char *toned = ng_text_tone(safe_verdict, ng_verdict_tone(verdict), cli->use_colour);
-	g_autofree char *why = ng_text_safe(*reason ? reason : ng_dict_string(attempt, "reason"));
+	g_autofree char *why = ng_text_safe(ng_words_why(attempt));
 	const gint64 count = ng_dict_number(attempt, "count"), pid = ng_dict_number(attempt, "pid");
 
 	ng_cli_print("%s  %s  %s  %s", clock, safe_program, toned, safe_destination);

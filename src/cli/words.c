@@ -192,6 +192,18 @@ char *ng_words_program(GVariant *attempt)
 	return g_strdup_printf("%s (default)", name);
 }
 
+const char *ng_words_why(GVariant *attempt)
+{
+	static const char *const verdicts[] = { "allowed: ", "denied: ", "would be denied: " };
+	const char *text = ng_dict_string(attempt, "text");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++) {
+		if (g_str_has_prefix(text, verdicts[i]))
+			return text + strlen(verdicts[i]);
+	}
+	return *text ? text : ng_dict_string(attempt, "reason");
+}
+
 const char *ng_words_verdict(const char *verdict)
 {
 	return g_str_equal(verdict, "would-be-denied") ? "would be denied" : verdict;

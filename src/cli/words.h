@@ -38,6 +38,8 @@ char *ng_words_count(gint64 n, const char *noun);
 char *ng_words_destination(GVariant *attempt);
 /* The application of an attempt: its id, or the program with "(default)" where nobody decided. Owned by the caller. */
 char *ng_words_program(GVariant *attempt);
+/* Why, as a clause that reads after the verdict in a column of its own. Borrowed from the attempt. */
+const char *ng_words_why(GVariant *attempt);
 /* "denied" -> "denied", "would-be-denied" -> "would be denied". Borrowed. */
 const char *ng_words_verdict(const char *verdict);
 NgTone ng_verdict_tone(const char *verdict);
