@@ -104,8 +104,10 @@ void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
 	ng_store_snapshot_later(engine->store);
 	if (engine->timers)
 		ng_timers_rearm(engine->timers);
-	if (executables)
+	if (executables) {
+		ng_found_set_stale(engine->found);
 		ng_watch_apps_changed(engine->watch);
+	}
 	if (engine->server)
 		ng_server_signal(engine->server, "Changed", g_variant_new("(s)", "policy"));
 }

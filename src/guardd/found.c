@@ -16,6 +16,8 @@ typedef struct {
 struct _NgFound {
 	NgIdentity *identity;
 	GHashTable *apps; /* id -> Found */
+	GArray *exes;     /* NgCompileExe, of all; borrows ids and paths from `apps`; NULL: to be made */
+	gboolean is_stale;
 	guint n_problems;
 };
 
@@ -34,11 +36,13 @@ NgFound *ng_found_new(void)
 
 	found->identity = ng_identity_new();
 	found->apps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, found_free);
+	found->is_stale = TRUE;
 	return found;
 }
 
 void ng_found_free(NgFound *found)
 {
+	g_clear_pointer(&found->exes, g_array_unref);
 	g_hash_table_unref(found->apps);
 	ng_identity_free(found->identity);
 	g_free(found);
@@ -78,10 +82,34 @@ static void found_put(NgFound *self, const NgPolicyApp *app, Found *now)
 
 	self->n_problems += now->problem ? 1 : 0;
 	self->n_problems -= before && before->problem ? 1 : 0;
+	g_clear_pointer(&self->exes, g_array_unref);
 	g_hash_table_insert(self->apps, g_strdup(app->id), now);
 }
 
-void ng_found_sync(NgFound *self, GPtrArray *apps)
+void ng_found_set_stale(NgFound *self)
+{
+	self->is_stale = TRUE;
+}
+
+static void found_forget(NgFound *self, GPtrArray *apps)
+{
+	g_autoptr(GHashTable) here = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	gpointer id, value;
+
+	for (guint i = 0; i < apps->len; i++)
+		g_hash_table_add(here, ((const NgPolicyApp *)g_ptr_array_index(apps, i))->id);
+	g_hash_table_iter_init(&iter, self->apps);
+	while (g_hash_table_iter_next(&iter, &id, &value)) {
+		if (g_hash_table_contains(here, id))
+			continue;
+		g_clear_pointer(&self->exes, g_array_unref);
+		self->n_problems -= ((const Found *)value)->problem ? 1 : 0;
+		g_hash_table_iter_remove(&iter);
+	}
+}
+
+static void found_sync(NgFound *self, GPtrArray *apps)
 {
 	for (guint i = 0; i < apps->len; i++) {
 		const NgPolicyApp *app = g_ptr_array_index(apps, i);
@@ -90,21 +118,33 @@ void ng_found_sync(NgFound *self, GPtrArray *apps)
 		if (!found || found->entries != found_hash(app->executables))
 			found_put(self, app, found_look(self, app));
 	}
-	if (g_hash_table_size(self->apps) > apps->len) {
-		g_autoptr(GHashTable) here = g_hash_table_new(g_str_hash, g_str_equal);
-		GHashTableIter iter;
-		gpointer id, value;
+	if (g_hash_table_size(self->apps) > apps->len)
+		found_forget(self, apps);
+	self->is_stale = FALSE;
+}
 
-		for (guint i = 0; i < apps->len; i++)
-			g_hash_table_add(here, ((const NgPolicyApp *)g_ptr_array_index(apps, i))->id);
-		g_hash_table_iter_init(&iter, self->apps);
-		while (g_hash_table_iter_next(&iter, &id, &value)) {
-			if (g_hash_table_contains(here, id))
-				continue;
-			self->n_problems -= ((const Found *)value)->problem ? 1 : 0;
-			g_hash_table_iter_remove(&iter);
+GArray *ng_found_exes(NgFound *self, GPtrArray *apps)
+{
+	GHashTableIter iter;
+	gpointer id, value;
+
+	if (self->is_stale)
+		found_sync(self, apps);
+	if (self->exes)
+		return self->exes;
+	self->exes = g_array_sized_new(FALSE, TRUE, sizeof(NgCompileExe), apps->len);
+	g_hash_table_iter_init(&iter, self->apps);
+	while (g_hash_table_iter_next(&iter, &id, &value)) {
+		const GArray *files = ((const Found *)value)->files;
+
+		for (guint i = 0; i < files->len; i++) {
+			const NgIdentityFile *file = &g_array_index(files, NgIdentityFile, i);
+			const NgCompileExe exe = { file->key, file->path, id };
+
+			g_array_append_val(self->exes, exe);
 		}
 	}
+	return self->exes;
 }
 
 static gboolean found_same(const Found *a, const Found *b)
@@ -125,10 +165,13 @@ gboolean ng_found_again(NgFound *self, const NgPolicyApp *app)
 {
 	const Found *before = g_hash_table_lookup(self->apps, app->id);
 	Found *now = found_look(self, app);
-	const gboolean changed = !before || !found_same(before, now);
 
+	if (before && found_same(before, now)) {
+		found_free(now);
+		return FALSE;
+	}
 	found_put(self, app, now);
-	return changed;
+	return TRUE;
 }
 
 const GArray *ng_found_files(NgFound *self, const char *id)

@@ -15,8 +15,11 @@ G_BEGIN_DECLS
 NgFound *ng_found_new(void);
 void ng_found_free(NgFound *found);
 
-/* Bring it in step with the policy: look for what is new or has other entries, forget what is gone. */
-void ng_found_sync(NgFound *found, GPtrArray *apps);
+/* The policy's entries may be others now: ng_found_exes() will look. */
+void ng_found_set_stale(NgFound *found);
+/* What the compiler wants, for these applications (all of the policy's): looks for what is new or has other entries,
+ * forgets what is gone. NgCompileExe; borrowed until the next call of any function here. */
+GArray *ng_found_exes(NgFound *found, GPtrArray *apps);
 /* Look for one application again. TRUE if the answer is another. */
 gboolean ng_found_again(NgFound *found, const NgPolicyApp *app);
 /* NgIdentityFile; NULL: not looked for yet. Borrowed. */

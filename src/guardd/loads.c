@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
 	GBytes *bytes;
 	struct ng_image view;
-	guint64 hash;
+	guint64 hash; /* 0: not computed yet */
 } Image;
 
 struct _NgLoads {
@@ -38,8 +38,8 @@ struct _NgLoads {
 	gboolean is_wanted; /* another must follow */
 	gboolean is_forced;
 	Image now, before;
-	guint64 in_force; /* hash of the last image that was loaded; 0: none */
-	guint64 loading;  /* hash of the one under way */
+	GBytes *in_force; /* the image that was last loaded; NULL: none */
+	GBytes *loading;  /* the one under way */
 	char *failure;
 };
 
@@ -99,37 +99,48 @@ static const NgPolicyApp *loads_effective(const NgPolicyApp *app, gint64 now, GP
 	return after;
 }
 
+/* Without what belongs to applications that are over. Owned by the caller. */
+static GArray *loads_exes_of(GArray *all, GPtrArray *apps)
+{
+	g_autoptr(GHashTable) here = g_hash_table_new(g_str_hash, g_str_equal);
+	GArray *exes = g_array_sized_new(FALSE, TRUE, sizeof(NgCompileExe), all->len);
+
+	for (guint i = 0; i < apps->len; i++)
+		g_hash_table_add(here, ((const NgPolicyApp *)g_ptr_array_index(apps, i))->id);
+	for (guint i = 0; i < all->len; i++) {
+		const NgCompileExe *exe = &g_array_index(all, NgCompileExe, i);
+
+		if (g_hash_table_contains(here, exe->app_id))
+			g_array_append_vals(exes, exe, 1);
+	}
+	return exes;
+}
+
 static GBytes *loads_compile(NgLoads *loads, GError **error)
 {
 	NgEngine *engine = loads->engine;
 	GPtrArray *policy = ng_policy_apps(engine->policy);
 	g_autoptr(GPtrArray) apps = g_ptr_array_sized_new(policy->len);
 	g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func((GDestroyNotify)ng_policy_app_free);
-	g_autoptr(GArray) exes = g_array_sized_new(FALSE, TRUE, sizeof(NgCompileExe), policy->len);
 	g_autoptr(GPtrArray) problems = ng_problems_new();
+	g_autoptr(GArray) some = NULL;
 	const gint64 now = ng_now();
 	NgCompileInput input = { .apps = apps,
-				 .exes = exes,
+				 .exes = ng_found_exes(engine->found, policy),
 				 .onlinks = ng_onlink_prefixes(engine->onlink),
 				 .default_profile = engine->settings.default_profile,
 				 .default_flags = engine->settings.default_flags,
 				 .mode = engine->mode.mode };
 	GBytes *bytes;
 
-	ng_found_sync(engine->found, policy);
 	for (guint i = 0; i < policy->len; i++) {
 		const NgPolicyApp *app = loads_effective(g_ptr_array_index(policy, i), now, owned);
-		const GArray *files = app ? ng_found_files(engine->found, app->id) : NULL;
 
 		if (app)
 			g_ptr_array_add(apps, (gpointer)app);
-		for (guint j = 0; files && j < files->len; j++) {
-			const NgIdentityFile *file = &g_array_index(files, NgIdentityFile, j);
-			const NgCompileExe exe = { file->key, file->path, app->id };
-
-			g_array_append_val(exes, exe);
-		}
 	}
+	if (apps->len < policy->len)
+		input.exes = some = loads_exes_of(input.exes, apps);
 	bytes = ng_compile(&input, problems, error);
 	if (bytes)
 		ng_engine_set_problems(engine, NG_PROBLEM_COMPILE, g_steal_pointer(&problems));
@@ -141,6 +152,12 @@ static void image_clear(Image *image)
 {
 	g_clear_pointer(&image->bytes, g_bytes_unref);
 	*image = (Image){ 0 };
+}
+
+static gboolean image_same_ids(const Image *a, const Image *b)
+{
+	return a->view.header->text_length == b->view.header->text_length &&
+	       memcmp(a->view.text, b->view.text, a->view.header->text_length) == 0;
 }
 
 static gboolean loads_take_image(NgLoads *loads, GBytes *bytes, GError **error)
@@ -156,9 +173,13 @@ static gboolean loads_take_image(NgLoads *loads, GBytes *bytes, GError **error)
 		g_bytes_unref(bytes);
 		return FALSE;
 	}
-	image.hash = ng_image_app_key(data, length); /* FNV-1a, as the enforcer computes it */
-	image_clear(&loads->before);
-	loads->before = loads->now;
+	/* The one before is only kept for the names of applications that are gone. */
+	if (loads->now.bytes && image_same_ids(&loads->now, &image)) {
+		image_clear(&loads->now);
+	} else {
+		image_clear(&loads->before);
+		loads->before = loads->now;
+	}
 	loads->now = image;
 	return TRUE;
 }
@@ -227,7 +248,8 @@ static void loads_loaded(const struct ng_message *reply, GArray *parts, const ch
 		loads_fail(loads, why);
 		return;
 	}
-	loads->in_force = loads->loading;
+	g_clear_pointer(&loads->in_force, g_bytes_unref);
+	loads->in_force = g_steal_pointer(&loads->loading);
 	loads_set_failure(loads, NULL);
 	result.enforced = !loads->engine->options->simulate;
 	result.closed = reply->loaded.closed;
@@ -257,7 +279,7 @@ static void loads_start(NgLoads *loads)
 		loads_fail(loads, error->message);
 		return;
 	}
-	if (!forced && loads->now.hash == loads->in_force && !loads->failure) {
+	if (!forced && loads->in_force && !loads->failure && g_bytes_equal(loads->now.bytes, loads->in_force)) {
 		loads_end(loads, &(NgLoadResult){ .enforced = !loads->engine->options->simulate, .warning = "" });
 		return;
 	}
@@ -266,7 +288,8 @@ static void loads_start(NgLoads *loads)
 		loads_fail(loads, error->message);
 		return;
 	}
-	loads->loading = loads->now.hash;
+	g_clear_pointer(&loads->loading, g_bytes_unref);
+	loads->loading = g_bytes_ref(loads->now.bytes);
 	ng_link_ask(loads->engine->link, NG_MESSAGE_LOAD, fd, NG_ENGINE_DEADLINE_MS, loads_loaded, loads);
 }
 
@@ -336,17 +359,20 @@ const char *ng_loads_id(NgLoads *loads, guint64 key, gsize *ret_length)
 
 guint64 ng_loads_decided_hash(NgLoads *loads)
 {
-	return loads->now.hash;
-}
+	gsize length;
+	const char *data;
 
-gboolean ng_loads_is_in_force(NgLoads *loads)
-{
-	return loads->in_force != 0 && loads->in_force == loads->now.hash && !loads->failure;
+	if (!loads->now.bytes)
+		return 0;
+	data = g_bytes_get_data(loads->now.bytes, &length);
+	if (loads->now.hash == 0)
+		loads->now.hash = ng_image_app_key(data, length); /* FNV-1a, as the enforcer computes it */
+	return loads->now.hash;
 }
 
 gboolean ng_loads_ever(NgLoads *loads)
 {
-	return loads->in_force != 0;
+	return loads->in_force != NULL;
 }
 
 const char *ng_loads_failure(NgLoads *loads)
@@ -364,6 +390,8 @@ void ng_loads_free(NgLoads *loads)
 	g_ptr_array_unref(loads->under);
 	image_clear(&loads->now);
 	image_clear(&loads->before);
+	g_clear_pointer(&loads->in_force, g_bytes_unref);
+	g_clear_pointer(&loads->loading, g_bytes_unref);
 	g_free(loads->failure);
 	g_free(loads);
 }

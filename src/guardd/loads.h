@@ -34,8 +34,6 @@ const struct ng_image *ng_loads_image(NgLoads *loads);
  * default. NULL: not known. The length is *ret_length, there is no NUL. */
 const char *ng_loads_id(NgLoads *loads, guint64 key, gsize *ret_length);
 guint64 ng_loads_decided_hash(NgLoads *loads); /* of the latest image; 0: none */
-/* The last load that ended put the latest image in force. */
-gboolean ng_loads_is_in_force(NgLoads *loads);
 /* Some load succeeded since the start. */
 gboolean ng_loads_ever(NgLoads *loads);
 /* Why the last one failed; NULL: it did not. Borrowed. */

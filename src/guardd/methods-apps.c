@@ -3,6 +3,7 @@
  * ListApps and GetApp. What everyone may see is the same for everyone: that list is made once and kept until something
  * in it changes, so that asking for it again and again costs a copy to the socket. Traffic is for root alone.
  */
+#include <malloc.h>
 #include <string.h>
 
 #include "guardd/attempts.h"
@@ -119,6 +120,22 @@ static NgReply *list_reply(NgEngine *engine, gboolean is_admin, GHashTable *coun
 	return ng_reply_new(g_variant_new("(@aa{sv})", g_variant_builder_end(&list)));
 }
 
+static gboolean list_is_idle(gpointer data)
+{
+	NgEngine *engine = data;
+
+	g_clear_pointer(&engine->list, ng_reply_unref);
+	engine->list_timer = 0;
+	malloc_trim(0);
+	return G_SOURCE_REMOVE;
+}
+
+static void list_watch_idle(NgEngine *engine)
+{
+	if (engine->list_timer == 0)
+		engine->list_timer = g_timeout_add_seconds(LIST_IDLE_S, list_is_idle, engine);
+}
+
 static void answer_one(Waiting *waiting, GHashTable *counts)
 {
 	const NgPolicyApp *app = ng_policy_find(waiting->engine->policy, waiting->app);
@@ -148,6 +165,7 @@ static void traffic_known(const struct ng_message *reply, GArray *parts, const c
 		g_autoptr(NgReply) list = list_reply(waiting->engine, TRUE, counts);
 
 		ng_call_return_reply(waiting->call, list);
+		list_watch_idle(waiting->engine);
 	}
 	g_free(waiting->app);
 	g_free(waiting);
@@ -163,15 +181,6 @@ static void answer_with_traffic(NgEngine *engine, NgCall *call, const char *app)
 		    ng_link_answers(engine->link) ? COUNTS_TIMEOUT_MS : COUNTS_TIMEOUT_MS / 10, traffic_known, waiting);
 }
 
-static gboolean list_is_idle(gpointer data)
-{
-	NgEngine *engine = data;
-
-	g_clear_pointer(&engine->list, ng_reply_unref);
-	engine->list_timer = 0;
-	return G_SOURCE_REMOVE;
-}
-
 void ng_method_list_apps(NgCall *call, GVariant *parameters, gpointer user_data)
 {
 	NgEngine *engine = user_data;
@@ -182,8 +191,7 @@ void ng_method_list_apps(NgCall *call, GVariant *parameters, gpointer user_data)
 	}
 	if (!engine->list)
 		engine->list = list_reply(engine, FALSE, NULL);
-	if (engine->list_timer == 0)
-		engine->list_timer = g_timeout_add_seconds(LIST_IDLE_S, list_is_idle, engine);
+	list_watch_idle(engine);
 	ng_call_return_reply(call, engine->list);
 }
 

@@ -35,7 +35,7 @@ typedef enum {
 typedef struct {
 	char *path;
 	guint kinds;     /* bits 1 << Kind */
-	GPtrArray *apps; /* ids (owned) whose executables it may hold */
+	GPtrArray *apps; /* ids (GRefString) whose executables it may hold */
 } Folder;
 
 struct _NgWatch {
@@ -111,6 +111,7 @@ static void watch_app(NgWatch *watch, const NgPolicyApp *app)
 	g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
 	gpointer path;
+	char *id = g_ref_string_new(app->id);
 	gboolean all = TRUE;
 
 	for (char **entry = app->executables; *entry; entry++)
@@ -126,9 +127,10 @@ static void watch_app(NgWatch *watch, const NgPolicyApp *app)
 			continue;
 		}
 		if (!folder->apps)
-			folder->apps = g_ptr_array_new_with_free_func(g_free);
-		g_ptr_array_add(folder->apps, g_strdup(app->id));
+			folder->apps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ref_string_release);
+		g_ptr_array_add(folder->apps, g_ref_string_acquire(id));
 	}
+	g_ref_string_release(id);
 	if (!all)
 		g_ptr_array_add(watch->unwatched, g_strdup(app->id));
 }

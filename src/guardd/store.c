@@ -6,6 +6,7 @@
 #include "guardd/store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -135,6 +136,8 @@ static gboolean store_snapshot_due(gpointer data)
 	}
 	store->snapshot = 0;
 	store_snapshot(store);
+	/* It is quiet: give back what many small changes left in between. */
+	malloc_trim(0);
 	return G_SOURCE_REMOVE;
 }
 

@@ -107,7 +107,7 @@ void ng_timers_expire(NgTimers *timers, gboolean load)
 	for (guint i = 0; i < over->len; i++)
 		timers_end_app(engine, g_ptr_array_index(over, i));
 	if (over->len > 0)
-		ng_engine_policy_changed(engine, FALSE);
+		ng_engine_policy_changed(engine, TRUE);
 	if (any && load)
 		ng_loads_request(engine->loads, FALSE, NULL, NULL);
 	ng_timers_rearm(timers);
