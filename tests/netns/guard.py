@@ -158,6 +158,8 @@ class Guard:
             argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
         child = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False,
                                env={"PATH": os.environ["PATH"], "LANG": "C", "HOME": self.lab.dir})
+        if child.returncode == 6 and self.process and self.process.poll() is not None:
+            child.stderr += f" (it ended with {self.process.returncode}; it said: {self.log_text()[-600:]!r})"
         return child.returncode, child.stdout, child.stderr
 
     def json(self, *arguments, **options):

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Programs under test that hold very many sockets, or make very many attempts. Runs as the application, not as the test.
 
-    hold.py sockets HOST PORT COUNT   open COUNT connected UDP sockets, say "open", then answer each line with how many still send
-    hold.py flood HOST COUNT          send COUNT datagrams to distinct ports, say how many were refused
-    hold.py attempts HOST PORT        connect and send for ever, one line "refused passed" for each line of input
+    hold.py sockets HOST PORT COUNT FIRST
+        open COUNT connected UDP sockets from local port FIRST on, say "open", then answer each line with how many still send
+    hold.py flood HOST COUNT
+        send COUNT datagrams to distinct ports, say how many were refused
+    hold.py attempts HOST PORT
+        connect and send for ever, one line "refused passed" for each line of input
 """
 
 import errno
-import itertools
 import resource
 import select
 import socket
@@ -18,10 +20,10 @@ def family(host):
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def sockets(host, port, count):
+def sockets(host, port, count, first):
     resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, max(count + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     held = []
-    ports = itertools.cycle(range(2000, 64000))
+    ports = iter(range(first, 65536))
     while len(held) < count:
         one = socket.socket(family(host), socket.SOCK_DGRAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # more sockets than the kernel has ports to choose from

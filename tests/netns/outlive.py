@@ -162,12 +162,13 @@ def check_sockets(tap, scene):
     # As many holders as the limit of descriptors per process asks for.
     each = min(25_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
     hosts = [(LAN4, LAN6, INET4, INET6)[number % 4] for number in range(-(-SOCKETS // each))]
-    holders = [(host, min(each, SOCKETS - number * each)) for number, host in enumerate(hosts)]
+    # Of two connected UDP sockets with one five-tuple the kernel can name only one: each has a local port of its own.
+    holders = [(host, min(each, SOCKETS - number * each), 2000 + number // 4 * (each + 1000)) for number, host in enumerate(hosts)]
     children = []
     with tap.point(f"{SOCKETS} sockets: with that many open, every profile still holds for the others", blocks=True):
-        children = [scene.lab.spawn([app, "-I", HOLD, "sockets", host, str(SINK), str(count)], stdin=subprocess.PIPE,
+        children = [scene.lab.spawn([app, "-I", HOLD, "sockets", host, str(SINK), str(count), str(first)], stdin=subprocess.PIPE,
                                     stdout=subprocess.PIPE, text=True)
-                    for host, count in holders]
+                    for host, count, first in holders]
         for child in children:
             expect_equal(child.stdout.readline().strip(), "open", "the holder has its sockets")
         scene.check()
