@@ -27,7 +27,7 @@ static const GOptionEntry entries[] = {
 	{ "children", 0, 0, G_OPTION_ARG_FILENAME, &options.children,
 	  "Programs it starts: inherit its restrictions, or answer for their own", "own|inherit" },
 	{ "name", 0, 0, G_OPTION_ARG_FILENAME, &options.name, "The name people see", "NAME" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 typedef struct {
@@ -45,7 +45,8 @@ static GVariant *make(const char *app, gpointer user_data)
 /* Seconds since the epoch, 0 for none, -1 with an error. */
 static gint64 end_of(GError **error)
 {
-	const gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+	/* Rounded up: what was asked to hold for two seconds holds for two seconds at least. */
+	const gint64 now = (g_get_real_time() + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC;
 	gint64 seconds;
 
 	if (options.duration && options.until) {
