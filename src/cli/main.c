@@ -33,7 +33,7 @@ static const GOptionEntry common_entries[] = {
 	{ "cgroup", 0, 0, G_OPTION_ARG_FILENAME, &options.cgroup, "Likewise", "PATH" },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Answer with a JSON document", NULL },
 	{ "version", 0, 0, G_OPTION_ARG_NONE, &options.version, "Print the version and exit", NULL },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 static const char epilogue[] =

@@ -20,7 +20,7 @@ static const GOptionEntry entries[] = {
 	{ "since", 's', 0, G_OPTION_ARG_FILENAME, &options.since,
 	  "Only the last 1h, 2d ..., or since 2026-11-22T20:00:00Z", "WHEN" },
 	{ "limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "At most so many, 1 to 10000 (200)", "N" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 static char *user_text(gint64 uid)

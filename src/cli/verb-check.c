@@ -7,7 +7,7 @@ static gboolean opt_strict;
 static const GOptionEntry entries[] = {
 	{ "strict", 0, 0, G_OPTION_ARG_NONE, &opt_strict,
 	  "Exit with 4 if anything that enforcement needs is not in force", NULL },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 /* A capability that says needed=false is a thing apart (BPF LSM): its absence breaks no promise that is made. */

@@ -6,7 +6,7 @@ static char *opt_reason;
 
 static const GOptionEntry entries[] = {
 	{ "reason", 'r', 0, G_OPTION_ARG_FILENAME, &opt_reason, "Why; kept in the audit log", "TEXT" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 static GVariant *make(const char *app, gpointer user_data)

@@ -16,7 +16,7 @@ static char *opt_reason;
 static const GOptionEntry entries[] = {
 	{ "dry-run", 'n', 0, G_OPTION_ARG_NONE, &opt_dry_run, "Only say what would change", NULL },
 	{ "reason", 'r', 0, G_OPTION_ARG_FILENAME, &opt_reason, "Why; kept in the audit log", "TEXT" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 static char *read_all(FILE *file, const char *shown, GError **error)

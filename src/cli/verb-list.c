@@ -8,7 +8,7 @@ static char *opt_profile;
 static const GOptionEntry entries[] = {
 	{ "profile", 'p', 0, G_OPTION_ARG_FILENAME, &opt_profile, "Only those that are offline, local or online",
 	  "PROFILE" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 static char *end_text(GVariant *app)

@@ -12,7 +12,7 @@ static int opt_count;
 
 static const GOptionEntry entries[] = {
 	{ "count", 'n', 0, G_OPTION_ARG_INT, &opt_count, "End after so many attempts", "N" },
-	{ NULL },
+	G_OPTION_ENTRY_NULL,
 };
 
 typedef struct {
