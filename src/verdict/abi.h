@@ -39,7 +39,8 @@ struct ng_tag {
 	__u32 flags;
 	__u32 exe_dev; /* the program's file, to name it in events; not used for the verdict */
 	__u64 exe_ino;
-	__u32 online_generation; /* of a process: everybody in the tag was Online in this generation of the state; 0: not known */
+	__u32 online_generation; /* of a process: everybody in the tag was Online in this generation of the state; 0:
+				    not known */
 	__u32 pad;
 };
 _Static_assert(sizeof(struct ng_tag) == 56, "ng_tag: size");
