@@ -13,6 +13,7 @@
 struct ng_backend_config {
 	const char *cgroup_path; /* where to attach; NULL: the cgroup2 root found in /proc/self/mountinfo */
 	const char *pin_path;    /* folder on bpffs; NULL: the default */
+	uint32_t map_entries;    /* for tests of what happens when a map is full: its size; 0: as declared */
 };
 
 /* Called for each event as it is read; `report` is borrowed. */

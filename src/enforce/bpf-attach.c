@@ -116,6 +116,8 @@ int ng_bpf_load_programs(struct ng_bpf *self, char why[256])
 		r = map ? pin_name(self, "map", pinned_maps[i], path) : -ENOENT;
 		if (r == 0)
 			r = bpf_map__set_pin_path(map, path);
+		if (r == 0 && self->map_entries && bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+			r = bpf_map__set_max_entries(map, self->map_entries);
 		if (r < 0)
 			return ng_bpf_fail(why, r, "cannot prepare the map %s", pinned_maps[i]);
 	}

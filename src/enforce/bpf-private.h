@@ -56,7 +56,8 @@ struct ng_bpf {
 	bool is_root; /* cgroup_path is the root of the tree */
 	bool is_adopted;
 	bool can_destroy;
-	uint32_t in_force; /* NG_CAN_* */
+	uint32_t map_entries; /* 0: as declared */
+	uint32_t in_force;    /* NG_CAN_* */
 	int error;
 	char error_text[256];
 

@@ -154,6 +154,7 @@ static int bpf_open(const struct ng_backend_config *config, void **ret_self, cha
 	if (!self)
 		return ng_bpf_fail(why, -ENOMEM, "cannot start");
 	self->cgroup_fd = -1;
+	self->map_entries = config->map_entries;
 	libbpf_set_print(getenv("NG_DEBUG_BPF") ? to_stderr : silent);
 	r = set_pins(self, config->pin_path, why);
 	if (r == 0)

@@ -217,16 +217,22 @@ static const char usage[] =
 	"       netguard-enforcer --remove [--pins DIR]\n"
 	"\n"
 	"The privileged part of Network Guard; started by netguardd, not by hand.\n"
+	"  --map-entries N  for tests: kernel maps of this size, to see what happens when they are full\n"
 	"  --remove   take everything out of the kernel that an earlier run pinned: nothing is protected afterwards\n"
 	"  --version  print the version\n";
 
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option table[] = {
-		{ "socket", required_argument, NULL, 's' }, { "backend", required_argument, NULL, 'b' },
-		{ "cgroup", required_argument, NULL, 'c' }, { "pins", required_argument, NULL, 'p' },
-		{ "remove", no_argument, NULL, 'r' },       { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },         { 0 },
+		{ "socket", required_argument, NULL, 's' },
+		{ "backend", required_argument, NULL, 'b' },
+		{ "cgroup", required_argument, NULL, 'c' },
+		{ "pins", required_argument, NULL, 'p' },
+		{ "map-entries", required_argument, NULL, 'm' },
+		{ "remove", no_argument, NULL, 'r' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int option;
 
@@ -241,6 +247,8 @@ static int parse(int argc, char **argv, struct options *options)
 			options->config.cgroup_path = optarg;
 		else if (option == 'p')
 			options->config.pin_path = optarg;
+		else if (option == 'm')
+			options->config.map_entries = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'r')
 			options->remove = true;
 		else if (option == 'v' || option == 'h')
