@@ -25,9 +25,9 @@ G_BEGIN_DECLS
 #define NG_API_ERROR_LIMIT NG_API_ERROR_PREFIX "Limit"
 #define NG_API_ERROR_DENIED "org.freedesktop.DBus.Error.AccessDenied"
 
-#define NG_API_MAX_MESSAGE (64 * 1024)               /* bytes of one call, header and all */
-#define NG_API_MAX_DOCUMENT (4 * 1024 * 1024)        /* bytes of the document of Import, from who may change */
-#define NG_API_MAX_REPLY (G_GSIZE_CONSTANT(1) << 27) /* the format's own limit: 128 MiB */
+#define NG_API_MAX_MESSAGE (64 * 1024)        /* bytes of one call, header and all */
+#define NG_API_MAX_DOCUMENT (4 * 1024 * 1024) /* bytes of the document of Import, from who may change */
+#define NG_API_MAX_REPLY ((gsize)1 << 27)     /* the format's own limit: 128 MiB */
 
 /* The description of NG_API_INTERFACE. Borrowed, lives for ever, safe from any thread. */
 GDBusInterfaceInfo *ng_api_interface_info(void);

@@ -41,6 +41,7 @@ struct _NgLoads {
 	GBytes *in_force; /* the image that was last loaded; NULL: none */
 	GBytes *loading;  /* the one under way */
 	char *failure;
+	gboolean is_unanswered; /* the last one failed for want of an answer, not by a refusal */
 };
 
 NgLoads *ng_loads_new(NgEngine *engine)
@@ -209,6 +210,7 @@ static void loads_set_failure(NgLoads *loads, const char *failure)
 {
 	g_free(loads->failure);
 	loads->failure = g_strdup(failure);
+	loads->is_unanswered = FALSE;
 	ng_engine_set_problem(loads->engine, NG_PROBLEM_LOAD, "", 0, failure, TRUE);
 }
 
@@ -223,11 +225,12 @@ static void loads_end(NgLoads *loads, const NgLoadResult *result)
 		loads_start(loads);
 }
 
-static void loads_fail(NgLoads *loads, const char *why)
+static void loads_fail(NgLoads *loads, const char *why, gboolean is_unanswered)
 {
 	g_autofree char *warning = g_strdup_printf("%s The decision is stored, but not in force.", why);
 
 	loads_set_failure(loads, warning);
+	loads->is_unanswered = is_unanswered;
 	loads_end(loads, &(NgLoadResult){ .warning = warning });
 }
 
@@ -238,14 +241,14 @@ static void loads_loaded(const struct ng_message *reply, GArray *parts, const ch
 	g_autofree char *why = NULL;
 
 	if (!reply) {
-		loads_fail(loads, failure);
+		loads_fail(loads, failure, TRUE);
 		return;
 	}
 	if (reply->loaded.error != 0) {
 		g_autofree char *text = g_utf8_make_valid(reply->loaded.why, -1);
 
 		why = g_strdup_printf("The kernel did not take it: %s (%s).", text, g_strerror(-reply->loaded.error));
-		loads_fail(loads, why);
+		loads_fail(loads, why, FALSE);
 		return;
 	}
 	g_clear_pointer(&loads->in_force, g_bytes_unref);
@@ -276,7 +279,7 @@ static void loads_start(NgLoads *loads)
 	loads->is_under_way = TRUE;
 	bytes = loads_compile(loads, &error);
 	if (!bytes || !loads_take_image(loads, bytes, &error)) {
-		loads_fail(loads, error->message);
+		loads_fail(loads, error->message, FALSE);
 		return;
 	}
 	if (!forced && loads->in_force && !loads->failure && g_bytes_equal(loads->now.bytes, loads->in_force)) {
@@ -285,7 +288,7 @@ static void loads_start(NgLoads *loads)
 	}
 	fd = loads_seal(loads->now.bytes, &error);
 	if (fd < 0) {
-		loads_fail(loads, error->message);
+		loads_fail(loads, error->message, FALSE);
 		return;
 	}
 	g_clear_pointer(&loads->loading, g_bytes_unref);
@@ -309,6 +312,20 @@ void ng_loads_request(NgLoads *loads, gboolean force, NgLoadDone done, gpointer 
 	loads->is_forced |= force;
 	if (!loads->is_under_way)
 		loads_start(loads);
+}
+
+void ng_loads_confirm(NgLoads *loads, guint64 image_hash)
+{
+	if (loads->is_under_way || !loads->is_unanswered || !loads->now.bytes)
+		return;
+	if (image_hash != ng_loads_decided_hash(loads)) {
+		ng_loads_request(loads, TRUE, NULL, NULL);
+		return;
+	}
+	/* It was loaded after all, only later than we waited for it. */
+	g_clear_pointer(&loads->in_force, g_bytes_unref);
+	loads->in_force = g_bytes_ref(loads->now.bytes);
+	loads_set_failure(loads, NULL);
 }
 
 gboolean ng_loads_under_way(NgLoads *loads)

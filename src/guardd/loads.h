@@ -26,6 +26,9 @@ void ng_loads_free(NgLoads *loads);
 
 /* Make what is decided now true. `done` may be NULL. With `force` also when nothing seems to have changed. */
 void ng_loads_request(NgLoads *loads, gboolean force, NgLoadDone done, gpointer user_data);
+/* The enforcer answers and says that this image is in force: after a load it did not answer, either that is what is
+ * wanted, or it is loaded again. (One it refused is tried again with the next change or the look every 30 seconds.) */
+void ng_loads_confirm(NgLoads *loads, guint64 image_hash);
 gboolean ng_loads_under_way(NgLoads *loads);
 
 /* The latest image, checked; NULL: none yet. Borrowed until the next load. */

@@ -18,7 +18,9 @@
 #include "guardd/store.h"
 
 #define SETTLE_MS 50
+#define READS_PER_TURN 64
 #define APPS_DELAY_MS 500
+#define BUILD_PAUSE_MS 1000 /* between watching all anew, which takes long with many applications */
 #define FILES_MASK                                                                                                     \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |           \
 	 IN_MOVE_SELF | IN_ONLYDIR)
@@ -47,9 +49,12 @@ struct _NgWatch {
 	guint look;
 	GHashTable *folders;  /* watch descriptor -> Folder */
 	GHashTable *dirty;    /* ids to be looked for again */
+	GHashTable *known;    /* paths that were watched until now: nothing in them went unnoticed */
 	GPtrArray *unwatched; /* ids with a folder that is not watched */
 	gboolean reload;      /* application files or settings may have changed */
 	gboolean rebuild;     /* a watched folder came or went */
+	gboolean has_lost;    /* events were lost */
+	gint64 built_us;
 };
 
 static void folder_free(gpointer data)
@@ -129,6 +134,8 @@ static void watch_app(NgWatch *watch, const NgPolicyApp *app)
 		if (!folder->apps)
 			folder->apps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ref_string_release);
 		g_ptr_array_add(folder->apps, g_ref_string_acquire(id));
+		if (!g_hash_table_contains(watch->known, path))
+			g_hash_table_add(watch->dirty, g_strdup(id));
 	}
 	g_ref_string_release(id);
 	if (!all)
@@ -136,18 +143,37 @@ static void watch_app(NgWatch *watch, const NgPolicyApp *app)
 }
 
 static gboolean watch_readable(gint fd, GIOCondition condition, gpointer data);
+static void watch_read(NgWatch *watch, int fd, GHashTable *folders);
 static gboolean watch_look(gpointer data);
 
-/* All anew: the kernel forgets the old descriptor's watches and events with it. */
+/* The folders of executables that have been watched without a gap. */
+static void watch_note_known(NgWatch *watch)
+{
+	GHashTableIter iter;
+	gpointer value;
+
+	g_hash_table_remove_all(watch->known);
+	g_hash_table_iter_init(&iter, watch->folders);
+	while (!watch->has_lost && g_hash_table_iter_next(&iter, NULL, &value)) {
+		if (((const Folder *)value)->kinds & (1u << KIND_EXECUTABLES))
+			g_hash_table_add(watch->known, g_strdup(((const Folder *)value)->path));
+	}
+	watch->has_lost = FALSE;
+}
+
+/* All anew. The old descriptor is read to its end after the new one watches, so nothing goes unnoticed in between. What
+ * has a folder that was not watched is to be looked for once more. */
 static void watch_build(NgWatch *watch)
 {
 	GPtrArray *apps = ng_policy_apps(watch->engine->policy);
+	g_autoptr(GHashTable) folders = watch->folders;
+	const int fd = watch->fd;
 
+	watch_note_known(watch);
 	g_clear_handle_id(&watch->source, g_source_remove);
-	if (watch->fd >= 0)
-		close(watch->fd);
+	watch->folders = g_hash_table_new_full(NULL, NULL, NULL, folder_free);
+	watch->built_us = g_get_monotonic_time();
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	g_hash_table_remove_all(watch->folders);
 	g_ptr_array_set_size(watch->unwatched, 0);
 	if (watch->fd >= 0)
 		watch->source = g_unix_fd_add(watch->fd, G_IO_IN, watch_readable, watch);
@@ -158,6 +184,10 @@ static void watch_build(NgWatch *watch)
 		watch->look = g_timeout_add_seconds(NG_WATCH_LOOK_S, watch_look, watch);
 	else if (watch->unwatched->len == 0)
 		g_clear_handle_id(&watch->look, g_source_remove);
+	if (fd >= 0) {
+		watch_read(watch, fd, folders);
+		close(fd);
+	}
 }
 
 static gboolean watch_again(NgWatch *watch, const char *id)
@@ -195,8 +225,10 @@ static gboolean watch_settled(gpointer data)
 
 static void watch_settle(NgWatch *watch)
 {
+	const gboolean soon = !watch->rebuild || g_get_monotonic_time() - watch->built_us > BUILD_PAUSE_MS * 1000;
+
 	if (watch->settle == 0)
-		watch->settle = g_timeout_add(SETTLE_MS, watch_settled, watch);
+		watch->settle = g_timeout_add(soon ? SETTLE_MS : BUILD_PAUSE_MS, watch_settled, watch);
 }
 
 static gboolean watch_look(gpointer data)
@@ -223,8 +255,10 @@ static gboolean entry_is_touched(const char *entry, const char *folder, const ch
 	return strncmp(rest, name, name_length) == 0 && (rest[name_length] == '\0' || rest[name_length] == '/');
 }
 
-static void watch_executable(NgWatch *watch, const Folder *folder, const char *name)
+static void watch_executable(NgWatch *watch, const Folder *folder, const struct inotify_event *event)
 {
+	const char *name = event->len > 0 ? event->name : "";
+
 	for (guint i = 0; folder->apps && i < folder->apps->len; i++) {
 		const char *id = g_ptr_array_index(folder->apps, i);
 		const NgPolicyApp *app = ng_policy_find(watch->engine->policy, id);
@@ -232,25 +266,27 @@ static void watch_executable(NgWatch *watch, const Folder *folder, const char *n
 		for (char **entry = app ? app->executables : NULL; entry && *entry; entry++) {
 			if (entry_is_touched(*entry, folder->path, name)) {
 				g_hash_table_add(watch->dirty, g_strdup(id));
+				/* A folder on the way came or went: others are to be watched. */
+				watch->rebuild |= (event->mask & IN_ISDIR) != 0;
 				break;
 			}
 		}
 	}
 }
 
-static void watch_event(NgWatch *watch, const struct inotify_event *event)
+static void watch_event(NgWatch *watch, GHashTable *folders, const struct inotify_event *event)
 {
-	const Folder *folder = g_hash_table_lookup(watch->folders, GINT_TO_POINTER(event->wd));
+	const Folder *folder = g_hash_table_lookup(folders, GINT_TO_POINTER(event->wd));
 	const char *name = event->len > 0 ? event->name : "";
 
 	if (event->mask & IN_Q_OVERFLOW)
-		watch->rebuild = TRUE;
+		watch->rebuild = watch->has_lost = TRUE;
 	if (!folder)
 		return;
 	if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
 		watch->rebuild = TRUE;
 	if (folder->kinds & (1u << KIND_EXECUTABLES))
-		watch_executable(watch, folder, name);
+		watch_executable(watch, folder, event);
 	/* A folder that comes or goes on the way to application files. */
 	if ((folder->kinds & ~(1u << KIND_EXECUTABLES)) && (event->mask & IN_ISDIR) &&
 	    (event->mask & (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB)))
@@ -264,17 +300,27 @@ static void watch_event(NgWatch *watch, const struct inotify_event *event)
 		watch->reload = TRUE;
 }
 
+static void watch_read(NgWatch *watch, int fd, GHashTable *folders)
+{
+	_Alignas(struct inotify_event) char buffer[65536];
+	const struct inotify_event *event;
+	ssize_t n = 1;
+
+	/* With a bound: somebody could go on making events. */
+	for (int i = 0; i < READS_PER_TURN && n > 0; i++) {
+		n = read(fd, buffer, sizeof buffer);
+		for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof *event + event->len)) {
+			event = (const struct inotify_event *)(buffer + at);
+			watch_event(watch, folders, event);
+		}
+	}
+}
+
 static gboolean watch_readable(gint fd, GIOCondition condition, gpointer data)
 {
 	NgWatch *watch = data;
-	_Alignas(struct inotify_event) char buffer[65536];
-	const ssize_t n = read(fd, buffer, sizeof buffer);
-	const struct inotify_event *event;
 
-	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof *event + event->len)) {
-		event = (const struct inotify_event *)(buffer + at);
-		watch_event(watch, event);
-	}
+	watch_read(watch, fd, watch->folders);
 	if (watch->reload || watch->rebuild || g_hash_table_size(watch->dirty) > 0)
 		watch_settle(watch);
 	return G_SOURCE_CONTINUE;
@@ -304,8 +350,11 @@ NgWatch *ng_watch_new(NgEngine *engine)
 	watch->fd = -1;
 	watch->folders = g_hash_table_new_full(NULL, NULL, NULL, folder_free);
 	watch->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	watch->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	watch->unwatched = g_ptr_array_new_with_free_func(g_free);
 	watch_build(watch);
+	/* Nothing has been looked for yet. */
+	g_hash_table_remove_all(watch->dirty);
 	return watch;
 }
 
@@ -319,6 +368,7 @@ void ng_watch_free(NgWatch *watch)
 		close(watch->fd);
 	g_hash_table_unref(watch->folders);
 	g_hash_table_unref(watch->dirty);
+	g_hash_table_unref(watch->known);
 	g_ptr_array_unref(watch->unwatched);
 	g_free(watch);
 }

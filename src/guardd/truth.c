@@ -74,7 +74,6 @@ static void truth_say(NgTruth *truth)
 static void truth_answered(const struct ng_message *reply, GArray *parts, const char *failure, gpointer data)
 {
 	NgTruth *truth = data;
-	NgLoads *loads = truth->engine->loads;
 
 	truth->is_asking = FALSE;
 	if (reply) {
@@ -83,12 +82,10 @@ static void truth_answered(const struct ng_message *reply, GArray *parts, const 
 		truth->is_verified = truth->is_asking_verify;
 		truth->at_us = g_get_monotonic_time();
 	}
+	if (reply && truth->engine->is_ready)
+		ng_loads_confirm(truth->engine->loads, reply->status.image_hash);
 	truth_say(truth);
 	truth_tell(truth);
-	/* It answers again after a load that it did not answer. */
-	if (reply && truth->engine->is_ready && !ng_loads_under_way(loads) && ng_loads_failure(loads) &&
-	    reply->status.error == 0 && reply->status.image_hash != ng_loads_decided_hash(loads))
-		ng_loads_request(loads, TRUE, NULL, NULL);
 }
 
 static void truth_ask(NgTruth *truth, gboolean verify)
