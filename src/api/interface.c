@@ -39,7 +39,8 @@ GDBusInterfaceInfo *ng_api_interface_info(void)
 		if (!node)
 			g_error("the built-in interface description does not parse: %s", error->message);
 		g_dbus_interface_info_cache_build(node->interfaces[0]);
-		g_once_init_leave(&info, (gsize)node->interfaces[0]);
+		g_once_init_leave(&info, (gsize)g_dbus_interface_info_ref(node->interfaces[0]));
+		g_dbus_node_info_unref(node);
 	}
 	return (GDBusInterfaceInfo *)info;
 }

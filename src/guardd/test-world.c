@@ -77,8 +77,9 @@ static void exec_guard(World *world, int out, int err)
 	dup2(err, 2);
 	/* No bus of the machine's. */
 	setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", 1);
-	/* A process that gave up its privilege cannot be traced, which is how leaks are looked for. */
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	/* A process that gave up its privilege cannot be traced, which is how leaks are looked for; and its memory is
+	 * looked at, so little of what was freed may be held back. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=4", 1);
 	execl(program, program, "--config", config, "--state", state, "--runtime", runtime, "--vendor", vendor,
 	      "--user", "nobody", NULL);
 	_exit(127);
