@@ -96,12 +96,13 @@ static gboolean fail(GError **error, const char *format, ...)
 	return FALSE;
 }
 
-static gboolean read_string(JsonNode *node, const char *key, const char **ret_text, GError **error)
+/* Borrowed from the node; NULL with an error. */
+static const char *read_string(JsonNode *node, const char *key, GError **error)
 {
-	if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
-		return fail(error, "“%s” must be a text.", key);
-	*ret_text = json_node_get_string(node);
-	return TRUE;
+	if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING)
+		return json_node_get_string(node);
+	fail(error, "“%s” must be a text.", key);
+	return NULL;
 }
 
 static gboolean read_strings(JsonNode *node, const char *key, char ***ret_texts, GError **error)
@@ -113,9 +114,9 @@ static gboolean read_strings(JsonNode *node, const char *key, char ***ret_texts,
 		return fail(error, "“%s” must be a list of texts.", key);
 	array = json_node_get_array(node);
 	for (guint i = 0; i < json_array_get_length(array); i++) {
-		const char *text = NULL;
+		const char *text = read_string(json_array_get_element(array, i), key, error);
 
-		if (!read_string(json_array_get_element(array, i), key, &text, error))
+		if (!text)
 			return FALSE;
 		g_ptr_array_add(texts, g_strdup(text));
 	}
@@ -127,9 +128,9 @@ static gboolean read_strings(JsonNode *node, const char *key, char ***ret_texts,
 
 static gboolean set_name(NgPolicyApp *app, const char *key, JsonNode *node, GError **error)
 {
-	const char *text = NULL;
+	const char *text = read_string(node, key, error);
 
-	if (!read_string(node, key, &text, error))
+	if (!text)
 		return FALSE;
 	g_free(app->name);
 	app->name = g_strdup(text);
@@ -143,9 +144,9 @@ static gboolean set_executables(NgPolicyApp *app, const char *key, JsonNode *nod
 
 static gboolean set_profile(NgPolicyApp *app, const char *key, JsonNode *node, GError **error)
 {
-	const char *text = NULL;
+	const char *text = read_string(node, key, error);
 
-	if (!read_string(node, key, &text, error))
+	if (!text)
 		return FALSE;
 	app->profile = ng_policy_profile_from_text(text);
 	return app->profile != 0 || fail(error, "“profile” must be offline, local or online, not “%s”.", text);
@@ -161,9 +162,9 @@ static gboolean set_allow(NgPolicyApp *app, const char *key, JsonNode *node, GEr
 
 static gboolean set_children(NgPolicyApp *app, const char *key, JsonNode *node, GError **error)
 {
-	const char *text = NULL;
+	const char *text = read_string(node, key, error);
 
-	if (!read_string(node, key, &text, error))
+	if (!text)
 		return FALSE;
 	if (g_str_equal(text, "own"))
 		app->flags |= NG_APP_CHILDREN_OWN;
@@ -183,9 +184,9 @@ static gboolean set_until(NgPolicyApp *app, const char *key, JsonNode *node, GEr
 
 static gboolean set_then(NgPolicyApp *app, const char *key, JsonNode *node, GError **error)
 {
-	const char *text = NULL;
+	const char *text = read_string(node, key, error);
 
-	if (!read_string(node, key, &text, error))
+	if (!text)
 		return FALSE;
 	app->then = *text ? ng_policy_profile_from_text(text) : 0;
 	return !*text || app->then != 0 ||
@@ -194,9 +195,9 @@ static gboolean set_then(NgPolicyApp *app, const char *key, JsonNode *node, GErr
 
 static gboolean set_reason(NgPolicyApp *app, const char *key, JsonNode *node, GError **error)
 {
-	const char *text = NULL;
+	const char *text = read_string(node, key, error);
 
-	if (!read_string(node, key, &text, error))
+	if (!text)
 		return FALSE;
 	g_free(app->reason);
 	app->reason = *text ? g_strdup(text) : NULL;
@@ -252,7 +253,8 @@ static NgPolicyApp *read_app(JsonNode *node, GError **error)
 	}
 	object = json_node_get_object(node);
 	member = json_object_get_member(object, "id");
-	if (!member || !read_string(member, "id", &id, error)) {
+	id = member ? read_string(member, "id", error) : NULL;
+	if (!id) {
 		fail(error, "it has no “id”.");
 		return NULL;
 	}

@@ -70,6 +70,12 @@ static void waiters_tell(GPtrArray *waiters, const NgLoadResult *result)
 		waiter_tell(g_ptr_array_index(copy, i), result);
 }
 
+/* How long an image may take until it is in force. */
+static guint loads_patience_ms(const NgLoads *loads)
+{
+	return loads->in_force || loads->failure ? NG_ENGINE_DEADLINE_MS : NG_ENGINE_FIRST_DEADLINE_MS;
+}
+
 static gboolean waiter_is_late(gpointer data)
 {
 	Waiter *waiter = data;
@@ -140,8 +146,10 @@ static GBytes *loads_compile(NgLoads *loads, GError **error)
 		if (app)
 			g_ptr_array_add(apps, (gpointer)app);
 	}
-	if (apps->len < policy->len)
-		input.exes = some = loads_exes_of(input.exes, apps);
+	if (apps->len < policy->len) {
+		some = loads_exes_of(input.exes, apps);
+		input.exes = some;
+	}
 	bytes = ng_compile(&input, problems, error);
 	if (bytes)
 		ng_engine_set_problems(engine, NG_PROBLEM_COMPILE, g_steal_pointer(&problems));
@@ -293,7 +301,7 @@ static void loads_start(NgLoads *loads)
 	}
 	g_clear_pointer(&loads->loading, g_bytes_unref);
 	loads->loading = g_bytes_ref(loads->now.bytes);
-	ng_link_ask(loads->engine->link, NG_MESSAGE_LOAD, fd, NG_ENGINE_DEADLINE_MS, loads_loaded, loads);
+	ng_link_ask(loads->engine->link, NG_MESSAGE_LOAD, fd, loads_patience_ms(loads), loads_loaded, loads);
 }
 
 void ng_loads_request(NgLoads *loads, gboolean force, NgLoadDone done, gpointer user_data)
@@ -305,7 +313,7 @@ void ng_loads_request(NgLoads *loads, gboolean force, NgLoadDone done, gpointer 
 		waiter->list = loads->waiting;
 		waiter->done = done;
 		waiter->user_data = user_data;
-		waiter->deadline = g_timeout_add(NG_ENGINE_DEADLINE_MS, waiter_is_late, waiter);
+		waiter->deadline = g_timeout_add(loads_patience_ms(loads), waiter_is_late, waiter);
 		g_ptr_array_add(loads->waiting, waiter);
 	}
 	loads->is_wanted = TRUE;

@@ -95,9 +95,8 @@ static gboolean start_listen(const char *runtime, int *ret_fd, GError **error)
 	mode_t mask;
 	int r;
 
-	if (strlen(path) >= sizeof address.sun_path)
+	if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path)
 		return start_fail(error, "the path %s is too long for a socket. Name a shorter --runtime.", path);
-	strcpy(address.sun_path, path);
 	/* We hold the lock: whatever lies here is stale. */
 	if (fd < 0 || (unlink(path) < 0 && errno != ENOENT))
 		return start_fail(error, "cannot make the socket %s: %s", path, g_strerror(errno));

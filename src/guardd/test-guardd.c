@@ -183,7 +183,7 @@ static void test_until_restart(void)
 static void test_mode_restart(void)
 {
 	World *world = world_started();
-	g_autoptr(GVariant) panic = NULL, pause = NULL, resume = NULL;
+	g_autoptr(GVariant) panic = NULL;
 
 	panic = world_do(world, "Panic", g_variant_new("(@a{sv})", options(NULL, NULL)));
 	g_assert_cmpstr(dict_text(panic, "state"), ==, "panic");
@@ -192,11 +192,11 @@ static void test_mode_restart(void)
 	world_start(world);
 	world_wait_for(world, "mode", "panic");
 	world_wait_for(world, "state", world->is_root ? "panic" : "simulation");
-	pause = world_do(world, "Pause", g_variant_new("(u@a{sv})", 3600u, options(NULL, NULL)));
+	g_variant_unref(world_do(world, "Pause", g_variant_new("(u@a{sv})", 3600u, options(NULL, NULL))));
 	world_stop(world, SIGTERM);
 	world_start(world);
 	world_wait_for(world, "mode", "paused");
-	resume = world_do(world, "Resume", g_variant_new("(@a{sv})", options(NULL, NULL)));
+	g_variant_unref(world_do(world, "Resume", g_variant_new("(@a{sv})", options(NULL, NULL))));
 	world_wait_for(world, "state", world->is_root ? "protecting" : "simulation");
 	world_free(world);
 }
@@ -317,7 +317,7 @@ static void test_end(void)
 
 static void test_two_guards(void)
 {
-	World *world = world_started(), second = *world;
+	World *world = world_started();
 	g_autofree char *program = world_path(world, "bin/netguardd"), *runtime = world_path(world, "run");
 	g_autofree char *state = world_path(world, "other"), *errors = NULL;
 	const char *argv[] = { program, "--runtime", runtime, "--state", state, "--user", "nobody", NULL };
@@ -326,7 +326,6 @@ static void test_two_guards(void)
 	g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, NULL, &errors, &end, NULL));
 	g_assert_true(WIFEXITED(end) && WEXITSTATUS(end) == 1);
 	g_assert_nonnull(strstr(errors, "another guard runs"));
-	(void)second;
 	world_wait_for(world, "mode", "normal");
 	world_free(world);
 }
@@ -476,6 +475,14 @@ static void test_privilege(void)
 	world_free(world);
 }
 
+/* NULL: it failed, with *ret_error. */
+static GVariant *gdbus_call(GDBusConnection *connection, const char *path, const char *interface, const char *method,
+			    const char *type, GError **ret_error)
+{
+	return g_dbus_connection_call_sync(connection, NULL, path, interface, method, NULL, G_VARIANT_TYPE(type), 0, -1,
+					   NULL, ret_error);
+}
+
 static void test_gdbus(void)
 {
 	World *world = world_started();
@@ -483,22 +490,14 @@ static void test_gdbus(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GDBusConnection) connection = g_dbus_connection_new_for_address_sync(
 		address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, &error);
-	g_autoptr(GVariant) reply = NULL, xml = NULL, id = NULL, wrong = NULL;
-	g_autoptr(GError) expected = NULL;
 
 	g_assert_no_error(error);
-	reply = g_dbus_connection_call_sync(connection, NULL, NG_API_OBJECT, NG_API_INTERFACE, "GetStatus", NULL,
-					    G_VARIANT_TYPE("(a{sv})"), 0, -1, NULL, &error);
-	g_assert_no_error(error);
-	xml = g_dbus_connection_call_sync(connection, NULL, NG_API_OBJECT, "org.freedesktop.DBus.Introspectable",
-					  "Introspect", NULL, G_VARIANT_TYPE("(s)"), 0, -1, NULL, &error);
-	g_assert_no_error(error);
-	id = g_dbus_connection_call_sync(connection, NULL, "/", "org.freedesktop.DBus.Peer", "GetMachineId", NULL,
-					 G_VARIANT_TYPE("(s)"), 0, -1, NULL, &error);
-	g_assert_no_error(error);
-	wrong = g_dbus_connection_call_sync(connection, NULL, NG_API_OBJECT, NG_API_INTERFACE, "GetEverything", NULL,
-					    NULL, 0, -1, NULL, &expected);
-	g_assert_error(expected, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+	g_variant_unref(gdbus_call(connection, NG_API_OBJECT, NG_API_INTERFACE, "GetStatus", "(a{sv})", &error));
+	g_variant_unref(gdbus_call(connection, NG_API_OBJECT, "org.freedesktop.DBus.Introspectable", "Introspect",
+				   "(s)", &error));
+	g_variant_unref(gdbus_call(connection, "/", "org.freedesktop.DBus.Peer", "GetMachineId", "(s)", &error));
+	g_assert_null(gdbus_call(connection, NG_API_OBJECT, NG_API_INTERFACE, "GetEverything", "()", &error));
+	g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
 	world_free(world);
 }
 

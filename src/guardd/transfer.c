@@ -248,11 +248,9 @@ void ng_method_import(NgCall *call, GVariant *parameters, gpointer user_data)
 
 void ng_transfer_stop(NgEngine *engine)
 {
-	g_autofree char *stuck = NULL;
-
 	if (!engine->import)
 		return;
-	stuck = import_undo(engine->import);
+	g_free(import_undo(engine->import));
 	ng_call_fail(engine->import->call, NG_API_ERROR_FAILED, "The service is ending. Nothing was imported.");
 	import_free(engine->import);
 }
