@@ -127,18 +127,6 @@ __noinline int counts_store(struct ng_sock *sock)
 	return 0;
 }
 
-/* Write one event; wake the reader only if it sleeps. */
-static __always_inline void event_send(const struct ng_event *event)
-{
-	struct ng_state *now = the_state();
-	__u64 wake = BPF_RB_NO_WAKEUP;
-
-	if (now && now->reader_waits && __sync_lock_test_and_set(&now->reader_waits, 0))
-		wake = BPF_RB_FORCE_WAKEUP;
-	if (bpf_ringbuf_output(&events, (void *)event, sizeof(*event), wake))
-		fault(NG_FAULT_EVENTS_LOST);
-}
-
 #define NG_REPORT_EVERY_NS 1000000000ull
 
 /* What tells attempts apart. */
@@ -160,7 +148,7 @@ static __always_inline void seen_key(struct ng_seen_key *key, const struct ng_ta
 
 /* How many attempts are to be reported now: this one at once when it is new, else at most once a second those alike; 0:
  * none, it has been counted. Nothing decided depends on what happens here. */
-__noinline int report_due(const struct ng_seen_key *key)
+static __noinline int report_due(const struct ng_seen_key *key)
 {
 	struct ng_seen *before;
 	__u64 now_ns;
@@ -172,32 +160,48 @@ __noinline int report_due(const struct ng_seen_key *key)
 		return 1;
 	__sync_fetch_and_add(&before->pending, 1);
 	now_ns = bpf_ktime_get_boot_ns();
-	if (now_ns - before->event.time_ns < NG_REPORT_EVERY_NS)
+	if (now_ns - before->time_ns < NG_REPORT_EVERY_NS)
 		return 0;
-	before->event.time_ns = now_ns;
+	before->time_ns = now_ns;
 	return __sync_lock_test_and_set(&before->pending, 0);
 }
 
-/* Report what is due, and remember it in `seen`. The caller has filled family, count, and pid and comm where they are
- * known. */
-static __always_inline void report_send(struct ng_seen *fresh, const struct ng_seen_key *key, const struct ng_tag *tag,
-					struct ng_flow *flow, const struct judged *judged)
+/* Report what is due, and remember it in `seen`. The caller has filled pid and comm of `fresh` where they are known.
+ * The reader is woken only if it sleeps. */
+static __always_inline void report_send(struct ng_seen *fresh, int count, __u8 family, const struct ng_seen_key *key,
+					struct ng_flow *flow)
 {
-	struct ng_event *event = &fresh->event;
+	struct ng_state *now = the_state();
+	__u64 wake = BPF_RB_NO_WAKEUP;
+	struct ng_event *event;
 
-	event->time_ns = bpf_ktime_get_boot_ns();
-	event->exe_ino = tag->exe_ino;
-	event->exe_dev = tag->exe_dev;
-	event->uid = key->uid;
-	event->app = tag->app[0];
-	event->decider = judged->decider;
+	fresh->time_ns = bpf_ktime_get_boot_ns();
+	bpf_map_update_elem(&seen, key, fresh, BPF_NOEXIST);
 	flow_locate(flow);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		fault(NG_FAULT_EVENTS_LOST);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time_ns = fresh->time_ns;
+	event->exe_ino = key->exe_ino;
+	event->exe_dev = key->exe_dev;
+	event->pid = fresh->pid;
+	event->uid = key->uid;
+	event->app = key->app;
+	event->decider = key->decider;
+	event->count = count;
 	event->flow = *flow;
 	event->flow.port = key->port;
-	event->verdict = judged->verdict;
+	event->verdict.allowed = key->allowed;
+	event->verdict.reason = key->reason;
 	event->verdict.class = ng_address_class(flow->addr, flow->onlink);
-	bpf_map_update_elem(&seen, key, fresh, BPF_NOEXIST);
-	event_send(event);
+	event->family = family;
+	__builtin_memcpy(event->comm, fresh->comm, sizeof(event->comm));
+	if (now && now->reader_waits && __sync_lock_test_and_set(&now->reader_waits, 0))
+		wake = BPF_RB_FORCE_WAKEUP;
+	bpf_ringbuf_submit(event, wake);
 }
 
 #endif

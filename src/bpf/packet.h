@@ -138,9 +138,9 @@ static __noinline int packet_report(struct __sk_buff *skb, struct packet *packet
 	seen_key(&key, tag, &packet->flow, judged, bpf_get_socket_uid(skb));
 	count = report_due(&key);
 	if (count) {
-		struct ng_seen fresh = { .event = { .family = packet->family, .count = count, .pid = pid } };
+		struct ng_seen fresh = { .pid = pid };
 
-		report_send(&fresh, &key, tag, &packet->flow, judged);
+		report_send(&fresh, count, packet->family, &key, &packet->flow);
 	}
 	return 0;
 }

@@ -23,11 +23,10 @@ static __always_inline void report_call(struct ng_flow *flow, __u8 family, const
 	seen_key(&key, tag, flow, judged, bpf_get_current_uid_gid());
 	count = report_due(&key);
 	if (count) {
-		struct ng_seen fresh = { .event = { .family = family, .count = count } };
+		struct ng_seen fresh = { .pid = bpf_get_current_pid_tgid() >> 32 };
 
-		fresh.event.pid = bpf_get_current_pid_tgid() >> 32;
-		bpf_get_current_comm(fresh.event.comm, sizeof(fresh.event.comm));
-		report_send(&fresh, &key, tag, flow, judged);
+		bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));
+		report_send(&fresh, count, family, &key, flow);
 	}
 }
 
@@ -196,7 +195,7 @@ static __always_inline int address_call(struct bpf_sock_addr *ctx, struct ng_flo
 		return 1;
 	__sync_fetch_and_add(&sock->calls[judged.verdict.allowed & 1], 1);
 	report_call(flow, family, caller, &judged);
-	return judged.verdict.allowed;
+	return judged.verdict.allowed & 1; /* so that older verifiers see it is one or the other */
 }
 
 static __always_inline void flow_set_ipv4(struct ng_flow *flow, __be32 addr)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,6 +101,39 @@ int ng_bpf_events_open(struct ng_bpf *self)
 	return 0;
 }
 
+/* The event that an entry of `seen` stands for: what the kernel program would have reported. */
+static struct ng_event event_of_entry(const struct ng_bpf *self, const struct ng_seen_key *key,
+				      const struct ng_seen *entry)
+{
+	struct ng_event event = {
+		.time_ns = entry->time_ns,
+		.exe_ino = key->exe_ino,
+		.exe_dev = key->exe_dev,
+		.pid = entry->pid,
+		.uid = key->uid,
+		.app = key->app,
+		.decider = key->decider,
+		.count = entry->pending,
+		.flow = { .port = key->port, .proto = key->proto, .call = key->call },
+		.verdict = { .allowed = key->allowed, .reason = key->reason },
+	};
+	struct {
+		uint32_t prefix_len;
+		uint8_t addr[16];
+	} place = { .prefix_len = 128 };
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint32_t found;
+
+	memcpy(event.flow.addr, key->addr, 16);
+	memcpy(place.addr, key->addr, 16);
+	memcpy(event.comm, entry->comm, sizeof(event.comm));
+	event.family = memcmp(key->addr, mapped, sizeof(mapped)) == 0 ? AF_INET : AF_INET6;
+	event.flow.onlink = ng_address_class(key->addr, 0) == NG_CLASS_GLOBAL &&
+			    bpf_map_lookup_elem(ng_bpf_map(self, "onlinks"), &place, &found) == 0;
+	event.verdict.class = ng_address_class(key->addr, event.flow.onlink);
+	return event;
+}
+
 /* Take the entries that nothing has happened to for a second out of `seen`, with the counts nobody was told. */
 static void sweep_seen(struct ng_bpf *self)
 {
@@ -108,17 +142,17 @@ static void sweep_seen(struct ng_bpf *self)
 	struct ng_seen_key key, next, *before = NULL;
 
 	for (int i = 0; i < 65536 && bpf_map_get_next_key(map, before, &next) == 0; i++) {
+		struct ng_event event;
 		struct ng_seen entry;
 
 		key = next;
 		before = &key;
-		if (bpf_map_lookup_elem(map, &key, &entry) || !entry.pending ||
-		    now_ns - entry.event.time_ns < 1000000000)
+		if (bpf_map_lookup_elem(map, &key, &entry) || !entry.pending || now_ns - entry.time_ns < 1000000000)
 			continue;
 		if (bpf_map_lookup_and_delete_elem(map, &key, &entry) || !entry.pending)
 			continue;
-		entry.event.count = entry.pending;
-		pass_on(self, &entry.event);
+		event = event_of_entry(self, &key, &entry);
+		pass_on(self, &event);
 		before = NULL; /* the key to go on from is gone; entries swept do not come again */
 	}
 }

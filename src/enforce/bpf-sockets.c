@@ -244,13 +244,22 @@ int ng_bpf_destroy_denied(struct ng_bpf *self, uint32_t *ret_closed, uint32_t *r
 		r = list.error;
 	if (r == 0 && list.count) {
 		qsort(list.records, list.count, sizeof(*list.records), compare_records);
-		r = destroy_list(&list, ret_closed, ret_not_closed);
+		if (self->can_destroy)
+			r = destroy_list(&list, ret_closed, ret_not_closed);
+		else
+			for (uint32_t i = 0; i < list.count; i++)
+				*ret_not_closed += i == 0 || list.records[i].cookie != list.records[i - 1].cookie;
 	}
 	free(list.records);
 	return r;
 }
 
-/* Does this kernel destroy sockets at all? Asked about a socket that does not exist. */
+static void ignore_entry(void *user_data, const struct ng_sockdiag_entry *entry)
+{
+}
+
+/* Does this kernel destroy sockets at all? It must know TCP's diagnostics (without, it also says that there is no such
+ * socket), and find that a socket that does not exist is not there. */
 bool ng_bpf_can_destroy(void)
 {
 	const struct ng_sockdiag_id nobody = {
@@ -264,7 +273,8 @@ bool ng_bpf_can_destroy(void)
 	};
 	ng_auto_fd fd = ng_sockdiag_open();
 
-	return fd >= 0 && ng_sockdiag_destroy(fd, &nobody) == -ENOENT;
+	return fd >= 0 && ng_sockdiag_list(fd, AF_INET, IPPROTO_TCP, ignore_entry, NULL) >= 0 &&
+	       ng_sockdiag_destroy(fd, &nobody) == -ENOENT;
 }
 
 struct socket_report {

@@ -22,6 +22,8 @@
 G_BEGIN_DECLS
 
 #define NG_ENGINE_DEADLINE_MS 5000 /* a change waits that long for the enforcer */
+/* The first one waits longer: the kernel verifies the programs, which takes a slow machine its time. */
+#define NG_ENGINE_FIRST_DEADLINE_MS 60000
 
 /* Where a problem that GetStatus shows comes from; each source replaces its own. */
 typedef enum {

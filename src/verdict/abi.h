@@ -132,11 +132,12 @@ struct ng_seen_key {
 _Static_assert(sizeof(struct ng_seen_key) == 48, "ng_seen_key: size");
 
 struct ng_seen {
-	struct ng_event event; /* the latest that was reported */
-	__u32 pending;         /* alike since then */
-	__u32 pad;
+	__u64 time_ns; /* CLOCK_BOOTTIME of the latest report */
+	__u32 pending; /* alike since then */
+	__u32 pid;     /* of the first */
+	char comm[16];
 };
-_Static_assert(sizeof(struct ng_seen) == 96, "ng_seen: size");
+_Static_assert(sizeof(struct ng_seen) == 32, "ng_seen: size");
 
 /* What the enforcer wants of one walk over all open files, and what the walk writes for each socket it was asked about.
  */
