@@ -236,9 +236,7 @@ static void engine_enforcer_ended(const char *why, gpointer data)
 		g_printerr("netguardd: the enforcer ended with status %d.", WEXITSTATUS(status));
 	else
 		g_printerr("netguardd: %s.", why);
-	g_printerr(" %s Start netguardd again.\n",
-		   engine->options->simulate ? "Nothing was being blocked."
-					     : "The kernel goes on with what is in force; changes need the service.");
+	g_printerr(" %s Start netguardd again.\n", ng_truth_afterwards(engine->truth));
 	engine_end(engine, 1);
 }
 
@@ -246,9 +244,7 @@ static gboolean engine_terminated(gpointer data)
 {
 	NgEngine *engine = data;
 
-	g_printerr("netguardd: ending. %s\n",
-		   engine->options->simulate ? "Nothing was being blocked."
-					     : "What is in force stays in force until the machine is restarted.");
+	g_printerr("netguardd: ending. %s\n", ng_truth_afterwards(engine->truth));
 	engine_end(engine, 0);
 	return G_SOURCE_CONTINUE;
 }

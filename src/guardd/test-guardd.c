@@ -501,6 +501,120 @@ static void test_gdbus(void)
 	world_free(world);
 }
 
+/* A bus of the test's own that lets everyone own every name. */
+static pid_t bus_start(World *world, char **ret_address)
+{
+	static const char text[] =
+		"<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN\"\n"
+		" \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
+		"<busconfig><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth><policy context=\"default\">"
+		"<allow user=\"*\"/><allow own=\"*\"/><allow send_type=\"method_call\"/><allow send_type=\"signal\"/>"
+		"<allow send_requested_reply=\"true\"/><allow receive_type=\"method_call\"/>"
+		"<allow receive_type=\"signal\"/><allow receive_requested_reply=\"true\"/></policy></busconfig>\n";
+	g_autofree char *config = g_strdup_printf(text, world->folder);
+	g_autofree char *option = g_strdup_printf("--config-file=%s/bus.conf", world->folder);
+	g_autofree char *program = g_find_program_in_path("dbus-daemon");
+	const char *argv[] = { program, option, "--nofork", "--nosyslog", "--print-address=1", NULL };
+	char address[256] = "";
+	GPid pid;
+	int out;
+
+	if (!program)
+		return 0;
+	world_write(world, "bus.conf", config);
+	g_assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, NULL,
+					       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &pid,
+					       NULL, &out, NULL, NULL));
+	g_assert_cmpint(read(out, address, sizeof address - 1), >, 0); /* it listens */
+	close(out);
+	*ret_address = g_strdup_printf("unix:path=%s/bus", world->folder);
+	return pid;
+}
+
+static void count_signal(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
+			 const char *name, GVariant *parameters, gpointer data)
+{
+	(*(guint *)data)++;
+}
+
+static gboolean has_owner(GDBusConnection *bus)
+{
+	g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+		bus, "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "NameHasOwner",
+		g_variant_new("(s)", NG_API_BUS_NAME), G_VARIANT_TYPE("(b)"), 0, -1, NULL, NULL);
+	gboolean owned = FALSE;
+
+	g_assert_nonnull(reply);
+	g_variant_get(reply, "(b)", &owned);
+	return owned;
+}
+
+static GVariant *bus_call(GDBusConnection *bus, const char *method, GVariant *parameters)
+{
+	g_autoptr(GError) error = NULL;
+	GVariant *reply = g_dbus_connection_call_sync(bus, NG_API_BUS_NAME, NG_API_OBJECT, NG_API_INTERFACE, method,
+						      parameters, NULL, 0, -1, NULL, &error);
+
+	g_assert_no_error(error);
+	return reply;
+}
+
+static GDBusConnection *bus_connect(const char *address)
+{
+	g_autoptr(GError) error = NULL;
+	GDBusConnection *bus = g_dbus_connection_new_for_address_sync(
+		address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+		NULL, NULL, &error);
+
+	g_assert_no_error(error);
+	g_dbus_connection_set_exit_on_close(bus, FALSE);
+	return bus;
+}
+
+static void test_bus(void)
+{
+	World *world = world_new();
+	g_autofree char *address = NULL;
+	const pid_t daemon = bus_start(world, &address);
+	g_autoptr(GDBusConnection) one = NULL, other = NULL;
+	const gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+	guint heard = 0, overheard = 0;
+
+	if (daemon == 0 || geteuid() != 0) {
+		g_test_skip(daemon == 0 ? "there is no dbus-daemon" : "a simulation does not join the bus");
+		if (daemon > 0)
+			kill(daemon, SIGTERM);
+		world_free(world);
+		return;
+	}
+	world->bus = address;
+	world_start(world);
+	one = bus_connect(address);
+	other = bus_connect(address);
+	while (!has_owner(one) && g_get_monotonic_time() < end)
+		;
+	g_dbus_connection_signal_subscribe(one, NULL, NG_API_INTERFACE, NULL, NULL, NULL, 0, count_signal, &heard,
+					   NULL);
+	g_dbus_connection_signal_subscribe(other, NULL, NG_API_INTERFACE, NULL, NULL, NULL, 0, count_signal, &overheard,
+					   NULL);
+	g_variant_unref(bus_call(one, "Subscribe", NULL));
+	g_variant_unref(bus_call(other, "GetStatus", NULL));
+	g_variant_unref(
+		bus_call(other, "SetProfile", g_variant_new("(ss@a{sv})", CURL, "offline", options(NULL, NULL))));
+	while (heard == 0 && g_get_monotonic_time() < end)
+		g_main_context_iteration(NULL, FALSE);
+	g_variant_unref(bus_call(other, "GetStatus", NULL)); /* what was sent to it has come */
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	g_assert_cmpuint(heard, >, 0);
+	g_assert_cmpuint(overheard, ==, 0);
+	/* Without the bus the socket goes on. */
+	kill(daemon, SIGTERM);
+	waitpid(daemon, NULL, 0);
+	world_wait_for(world, "mode", "normal");
+	world_free(world);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -527,5 +641,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/guardd/a state folder that cannot be used ends the start", test_unreadable_state);
 	g_test_add_func("/guardd/the engine holds no privilege", test_privilege);
 	g_test_add_func("/guardd/an ordinary D-Bus client works", test_gdbus);
+	g_test_add_func("/guardd/on the system bus signals go to subscribers alone", test_bus);
 	return g_test_run();
 }

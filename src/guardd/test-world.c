@@ -67,21 +67,28 @@ World *world_new(void)
 	return world;
 }
 
-static void exec_guard(World *world, int out, int err)
+/* Between fork and exec only what is safe there: a test may have threads by now. */
+static pid_t spawn_guard(World *world, int out, int err)
 {
 	g_autofree char *program = world_path(world, "bin/netguardd");
 	g_autofree char *config = world_path(world, "etc"), *state = world_path(world, "state");
 	g_autofree char *runtime = world_path(world, "run"), *vendor = world_path(world, "vendor");
+	const char *argv[] = { program, "--config", config, "--state", state,    "--runtime",
+			       runtime, "--vendor", vendor, "--user",  "nobody", NULL };
+	g_auto(GStrv) environment = g_get_environ();
+	pid_t pid;
 
+	/* Not the machine's bus. A process that gave up its privilege cannot be traced, which is how leaks are looked
+	 * for; and its memory is looked at, so little of what was freed may be held back. */
+	environment = g_environ_setenv(environment, "DBUS_SYSTEM_BUS_ADDRESS",
+				       world->bus ? world->bus : "unix:path=/nonexistent", TRUE);
+	environment = g_environ_setenv(environment, "ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=4", TRUE);
+	pid = fork();
+	if (pid != 0)
+		return pid;
 	dup2(out, 1);
 	dup2(err, 2);
-	/* No bus of the machine's. */
-	setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent", 1);
-	/* A process that gave up its privilege cannot be traced, which is how leaks are looked for; and its memory is
-	 * looked at, so little of what was freed may be held back. */
-	setenv("ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=4", 1);
-	execl(program, program, "--config", config, "--state", state, "--runtime", runtime, "--vendor", vendor,
-	      "--user", "nobody", NULL);
+	execve(program, (char **)argv, environment);
 	_exit(127);
 }
 
@@ -121,9 +128,7 @@ void world_start(World *world)
 
 	g_assert_cmpint(world->pid, ==, 0);
 	g_assert_cmpint(pipe2(out, O_CLOEXEC), ==, 0);
-	world->pid = fork();
-	if (world->pid == 0)
-		exec_guard(world, out[1], err);
+	world->pid = spawn_guard(world, out[1], err);
 	close(out[1]);
 	close(err);
 	world->out = out[0];

@@ -18,6 +18,7 @@ typedef struct {
 	pid_t pid; /* of netguardd; 0: not running */
 	int out;   /* its standard output */
 	gboolean is_root;
+	const char *bus; /* address of the system bus it sees; NULL: none */
 } World;
 
 typedef struct {

@@ -168,6 +168,19 @@ gboolean ng_truth_is_enforcing(NgTruth *truth)
 	return truth_is_protecting(truth) && truth->status.mode != NG_MODE_PAUSED;
 }
 
+const char *ng_truth_afterwards(NgTruth *truth)
+{
+	if (truth->engine->options->simulate || (truth->has_status && truth->status.backend == NG_BACKEND_SIMULATION))
+		return "Nothing was being blocked.";
+	if (!truth->has_status)
+		return "What was in force before stays in force.";
+	if (truth->status.image_hash == 0)
+		return "Nothing is in force.";
+	if (!(truth->status.in_force & NG_CAN_PINNED))
+		return "On this kernel enforcement ends with the service: nothing is blocked from now on.";
+	return "What is in force stays in force until the machine is restarted.";
+}
+
 static void summary_not_protecting(NgTruth *truth, GString *text)
 {
 	g_autofree char *missing = ng_truth_missing(truth);

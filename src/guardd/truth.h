@@ -27,6 +27,8 @@ const struct ng_status *ng_truth_status(NgTruth *truth);
 const char *ng_truth_state(NgTruth *truth);
 char *ng_truth_summary(NgTruth *truth);         /* one sentence or two; owned by the caller */
 gboolean ng_truth_is_enforcing(NgTruth *truth); /* denied flows are denied, by the kernel, now */
+/* What remains when the service ends now: a sentence, static. */
+const char *ng_truth_afterwards(NgTruth *truth);
 char *ng_truth_missing(NgTruth *truth); /* the needed capabilities not in force; NULL: none. Owned by the caller */
 
 G_END_DECLS
