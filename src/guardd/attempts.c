@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "guardd/loads.h"
 
@@ -197,6 +198,13 @@ char *ng_attempt_tip(const char *app, const char *exe, const struct ng_verdict *
 	return g_strdup_printf("sudo netguard set %s %s", quoted, what);
 }
 
+const char *ng_attempt_tip_here(NgEngine *engine, const char *tip)
+{
+	const gboolean is_own = engine->options->simulate && geteuid() != 0;
+
+	return is_own && g_str_has_prefix(tip, "sudo ") ? tip + strlen("sudo ") : tip;
+}
+
 static const char *attempt_verdict(const NgAttempt *attempt)
 {
 	if (attempt->verdict.allowed)
@@ -208,8 +216,12 @@ GVariant *ng_attempt_variant(NgEngine *engine, const NgAttempt *attempt)
 {
 	g_autofree char *address = ng_address_text(attempt->flow.addr);
 	g_autofree char *tip = ng_attempt_tip(attempt->decider, attempt->exe, &attempt->verdict, attempt->profile);
-	g_autofree char *text =
-		g_strdup_printf("%s: %s", attempt_verdict(attempt), ng_reason_text(attempt->verdict.reason));
+	const char *own_tip = ng_attempt_tip_here(engine, tip);
+	g_autofree char *text = g_strdup_printf("%s: %s",
+						attempt->verdict.allowed ? "allowed"
+						: attempt->simulated     ? "would be denied"
+									 : "denied",
+						ng_reason_text(attempt->verdict.reason));
 	const gboolean blocked = !attempt->verdict.allowed && !attempt->simulated;
 	/* A packet has nobody to be told an error. */
 	const gboolean told = blocked && attempt->flow.call != NG_CALL_RECV;
@@ -240,6 +252,6 @@ GVariant *ng_attempt_variant(NgEngine *engine, const NgAttempt *attempt)
 			      g_variant_new_string(ng_reason_word(attempt->verdict.reason)));
 	g_variant_builder_add(&builder, "{sv}", "text", g_variant_new_string(text));
 	g_variant_builder_add(&builder, "{sv}", "errno", g_variant_new_string(told ? "EPERM" : ""));
-	g_variant_builder_add(&builder, "{sv}", "tip", g_variant_new_string(tip));
+	g_variant_builder_add(&builder, "{sv}", "tip", g_variant_new_string(own_tip));
 	return g_variant_builder_end(&builder);
 }

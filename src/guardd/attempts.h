@@ -21,6 +21,8 @@ GVariant *ng_attempt_variant(NgEngine *engine, const NgAttempt *attempt);
 /* The command that would allow it; "" where it is allowed or none would. `app` is the id of the decider, "" for the
  * default, then `exe` names the program. Owned by the caller. */
 char *ng_attempt_tip(const char *app, const char *exe, const struct ng_verdict *verdict, guint8 profile);
+/* The same as this guard's users would type it: whoever started a simulation may change it without sudo. Borrowed. */
+const char *ng_attempt_tip_here(NgEngine *engine, const char *tip);
 
 G_END_DECLS
 #endif

@@ -100,7 +100,7 @@ static void explain_answer(NgEngine *engine, NgCall *call, const Subject *subjec
 	ng_vardict_add(&dict, "class", "s", subject->has_flow ? ng_class_word(subject->verdict.class) : "");
 	ng_vardict_add(&dict, "rule", "s", rule);
 	ng_vardict_add(&dict, "path", "s", subject->app && subject->app->path ? subject->app->path : "");
-	ng_vardict_add(&dict, "tip", "s", tip);
+	ng_vardict_add(&dict, "tip", "s", ng_attempt_tip_here(engine, tip));
 	ng_call_return(call, g_variant_new("(@a{sv})", g_variant_builder_end(&dict)));
 }
 

@@ -81,7 +81,10 @@ static void test_attempts(void)
 	g_assert_cmpstr(dict_text(first, "application"), ==, "env");
 	g_assert_cmpstr(dict_text(first, "address"), ==, "203.0.113.5");
 	g_assert_cmpstr(dict_text(first, "verdict"), ==, world->is_root ? "denied" : "would-be-denied");
-	g_assert_cmpstr(dict_text(first, "tip"), ==, "sudo netguard set env online");
+	g_assert_cmpstr(dict_text(first, "tip"), ==,
+			world->is_root ? "sudo netguard set env online" : "netguard set env online");
+	g_assert_cmpstr(dict_text(first, "text"), ==,
+			world->is_root ? "denied: the profile is Offline" : "would be denied: the profile is Offline");
 	g_assert_cmpstr(dict_text(first, "errno"), ==, world->is_root ? "EPERM" : "");
 	app = world_do(world, "GetApp", g_variant_new("(s)", "env"));
 	g_assert_true(g_variant_lookup(app, "denied-today", "t", &today));
