@@ -61,6 +61,7 @@ struct signal_struct {
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
+	unsigned long *open_fds;
 };
 struct files_struct {
 	struct fdtable *fdt;
@@ -113,6 +114,16 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	kuid_t sk_uid;
+};
+struct request_sock {
+	struct request_sock *dl_next;
+	struct sock *sk;
+};
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+struct inet_connection_sock {
+	struct request_sock_queue icsk_accept_queue;
 };
 struct tcp_sock {
 	bool is_mptcp;

@@ -99,6 +99,9 @@ static __always_inline bool read_ipv6(struct __sk_buff *skb, int direction, stru
 		offset += next == NEXT_FRAGMENT ? 8 : ((__u32)extension[1] + 1) * 8;
 		next = extension[0];
 	}
+	/* What lies behind more headers than we look at may be a way elsewhere as well. */
+	if (next == NEXT_HOPOPTS || next == NEXT_ROUTING || next == NEXT_FRAGMENT || next == NEXT_DEST)
+		packet->is_source_routed = 1;
 	packet->flow.proto = next;
 	packet->offset = offset;
 	return true;
@@ -150,18 +153,12 @@ static __noinline int packet_untagged(struct __sk_buff *skb, struct bpf_sock *sk
 {
 	const struct ng_tag nobody = { .app = { NG_SLOT_DEFAULT } };
 	struct packet packet = {};
-	struct sock *raw = (struct sock *)plain_address(sk);
 	struct judged judged = denied(NG_REASON_UNTAGGED);
 
-	if (BPF_CORE_READ_BITFIELD_PROBED(raw, sk_kern_sock)) {
-		bool is_mptcp = false;
-
-		if (sk->protocol == IPPROTO_TCP && bpf_core_field_exists(struct tcp_sock, is_mptcp))
-			bpf_core_read(&is_mptcp, sizeof(is_mptcp), &((struct tcp_sock *)raw)->is_mptcp);
-		if (!is_mptcp)
-			return 1;
+	if (is_kernels_own(sk))
+		return 1;
+	if (is_subflow(sk, (struct sock *)plain_address(sk)))
 		judged.verdict.reason = NG_REASON_MPTCP_PATH;
-	}
 	fault(NG_FAULT_UNTAGGED);
 	packet_read(skb, direction, &packet);
 	packet_report(skb, &packet, &nobody, 0, &judged);
@@ -172,6 +169,7 @@ static __noinline int packet_untagged(struct __sk_buff *skb, struct bpf_sock *sk
 static __noinline int packet_judge(struct __sk_buff *skb, struct bpf_sock *sk, struct ng_sock *sock, int direction)
 {
 	bool is_tcp = sk->protocol == IPPROTO_TCP, listens = is_tcp && sk->state == TCP_LISTEN;
+	const __u32 holders = sock->holders;
 	struct ng_state *now = the_state();
 	struct packet packet = {};
 	struct judged judged;
@@ -179,7 +177,10 @@ static __noinline int packet_judge(struct __sk_buff *skb, struct bpf_sock *sk, s
 
 	if (!now)
 		return 0;
-	generation = now->generation;
+	generation = *(volatile __u32 *)&now->generation;
+	/* What was remembered of an earlier connection is not for those that are accepted now. */
+	if (listens)
+		sock->fixed_generation[NG_DIRECTION_OUT] = sock->fixed_generation[NG_DIRECTION_IN] = 0;
 	if (!packet_read(skb, direction, &packet)) {
 		fault(NG_FAULT_BAD_PACKET);
 		judged = denied(NG_REASON_MALFORMED);
@@ -202,10 +203,55 @@ static __noinline int packet_judge(struct __sk_buff *skb, struct bpf_sock *sk, s
 		counts_store(sock); /* at once: what a listener has not stored its connections would take over */
 		packet_report(skb, &packet, &sock->tag, sock->pid, &judged);
 	}
-	if ((is_tcp && !listens && sk->dst_port) || judged.verdict.reason == NG_REASON_ONLINE ||
-	    judged.verdict.reason == NG_REASON_PAUSED)
+	if (judged.verdict.reason == NG_REASON_ONLINE || judged.verdict.reason == NG_REASON_PAUSED)
 		sock->allowed_generation[direction] = generation;
+	else if (is_tcp && !listens && !packet.is_source_routed)
+		sock->fixed_generation[direction] = generation;
+	/* Somebody else got hold of the socket meanwhile: this verdict was not about them. */
+	if (*(volatile __u32 *)&sock->holders != holders)
+		sock_forget(sock);
 	return 1;
+}
+
+/* Is this the plain packet of a TCP connection, to or from the socket's one remote end? Nothing that a program can put
+ * into the headers afterwards (options, routing headers) is. */
+static __always_inline bool is_of_connection(struct __sk_buff *skb, struct bpf_sock *sk, int direction)
+{
+	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+	const struct ipv4_header *ipv4 = data;
+	const struct ipv6_header *ipv6 = data;
+	__u32 end4 = sk->dst_ip4, end0 = sk->dst_ip6[0], end1 = sk->dst_ip6[1], end2 = sk->dst_ip6[2],
+	      end3 = sk->dst_ip6[3];
+	const __u32 *remote;
+
+	/* Read now, one by one: the verifier allows no arithmetic on the socket. */
+	asm volatile("" : "+r"(end4), "+r"(end0), "+r"(end1), "+r"(end2), "+r"(end3));
+	if (sk->state == TCP_LISTEN || !sk->dst_port)
+		return false;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if ((const void *)(ipv4 + 1) > end || ipv4->version_length != 0x45 || ipv4->protocol != IPPROTO_TCP)
+			return false;
+		return (direction == NG_DIRECTION_OUT ? ipv4->destination : ipv4->source) == end4;
+	}
+	if ((const void *)(ipv6 + 1) > end || ipv6->next != IPPROTO_TCP)
+		return false;
+	remote = (const __u32 *)(direction == NG_DIRECTION_OUT ? ipv6->destination : ipv6->source);
+	return remote[0] == end0 && remote[1] == end1 && remote[2] == end2 && remote[3] == end3;
+}
+
+/* A connection that was waiting to be accepted when its listener was found: it answers to the listener's program. */
+static __always_inline struct ng_sock *held_begin(struct bpf_sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct ng_tag *holder = bpf_map_lookup_elem(&held, &key);
+	struct ng_sock *sock;
+
+	if (!holder)
+		return NULL;
+	sock = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (sock)
+		sock->tag = *holder;
+	return sock;
 }
 
 static __always_inline int packet_hook(struct __sk_buff *skb, int direction)
@@ -213,6 +259,7 @@ static __always_inline int packet_hook(struct __sk_buff *skb, int direction)
 	struct ng_state *now = the_state();
 	struct bpf_sock *sk = skb->sk;
 	struct ng_sock *sock;
+	__u32 generation;
 
 	if (!now)
 		return 0;
@@ -222,11 +269,16 @@ static __always_inline int packet_hook(struct __sk_buff *skb, int direction)
 	if (!sk)
 		return 1;
 	sock = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!sock && now->held)
+		sock = held_begin(sk);
 	if (!sock)
 		return packet_untagged(skb, sk, direction);
 	if (now->held)
 		held_fold(now, sock, (__u64)sk);
-	if (sock->allowed_generation[direction] != now->generation && !packet_judge(skb, sk, sock, direction))
+	generation = *(volatile __u32 *)&now->generation;
+	if (sock->allowed_generation[direction] != generation &&
+	    !(sock->fixed_generation[direction] == generation && is_of_connection(skb, sk, direction)) &&
+	    !packet_judge(skb, sk, sock, direction))
 		return 0;
 	if (sk->state == TCP_LISTEN && sk->protocol == IPPROTO_TCP)
 		return 1; /* a handshake is counted with the connection it leads to */

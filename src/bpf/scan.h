@@ -4,8 +4,8 @@
  * counts, write those that would be denied or all. A socket open in two places is written twice; the reader tells them
  * by cookie.
  *
- * Not seen by this walk: connections nobody has accepted yet, and descriptors under way in a message. Connections to a
- * listener that is tagged are tagged themselves; the others are denied in packet.h as untagged.
+ * Connections nobody has accepted yet are reached through their listener. Not seen by this walk: descriptors under way
+ * in a message; packets of a socket without a tag are denied in packet.h.
  */
 #ifndef NG_SCAN_H
 #define NG_SCAN_H
@@ -31,12 +31,9 @@ static __always_inline void scan_addresses(struct sock *sk, __u16 family, struct
 static __always_inline void scan_tag(struct ng_sock *sock, const struct ng_tag *holder)
 {
 	if (sock->tag.exe_ino)
-		sock->tag.app[0] = slot_of_exe(sock->tag.exe_ino, sock->tag.exe_dev);
+		sock->tag.app[0] = slot_again(sock->tag.exe_ino, sock->tag.exe_dev, sock->tag.app[0]);
 	tag_prune(&sock->tag);
-	if (!tag_covers(&sock->tag, holder))
-		tag_merge(&sock->tag, holder);
-	sock->allowed_generation[NG_DIRECTION_OUT] = 0;
-	sock->allowed_generation[NG_DIRECTION_IN] = 0;
+	sock_hold(sock, holder);
 }
 
 SEC("iter/task_file")
@@ -80,8 +77,13 @@ int ng_scan_files(struct bpf_iter__task_file *ctx)
 	}
 	if (!sock)
 		return 0;
-	if ((wish->wish & NG_SCAN_TAG) && holder)
+	if ((wish->wish & NG_SCAN_TAG) && holder) {
 		scan_tag(sock, holder);
+		if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP &&
+		    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN &&
+		    hold_queued(plain_address(sk), &sock->tag))
+			fault(NG_FAULT_HELD_MAP);
+	}
 	if ((wish->wish & NG_SCAN_COUNT) && sock->packets)
 		counts_store(sock);
 	if (!(wish->wish & (NG_SCAN_DENIED | NG_SCAN_ALL)))

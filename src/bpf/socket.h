@@ -30,6 +30,24 @@ static __always_inline void report_call(struct ng_flow *flow, __u8 family, const
 	}
 }
 
+/* A subflow of an MPTCP socket: made by the kernel, but for a program. */
+static __always_inline bool is_subflow(const struct bpf_sock *sk, struct sock *address)
+{
+	bool is_mptcp = false;
+
+	if (sk->protocol == IPPROTO_TCP && bpf_core_field_exists(struct tcp_sock, is_mptcp))
+		bpf_core_read(&is_mptcp, sizeof(is_mptcp), &((struct tcp_sock *)address)->is_mptcp);
+	return is_mptcp;
+}
+
+/* A socket that never had a program: of a tunnel, a file system, the kernel's answers. */
+static __always_inline bool is_kernels_own(const struct bpf_sock *sk)
+{
+	struct sock *address = (struct sock *)plain_address(sk);
+
+	return BPF_CORE_READ_BITFIELD_PROBED(address, sk_kern_sock) && !is_subflow(sk, address);
+}
+
 /* The tag of the calling process; NULL (and counted) when it has none. */
 static __always_inline struct ng_tag *caller_tag(void)
 {
@@ -41,13 +59,22 @@ static __always_inline struct ng_tag *caller_tag(void)
 	return tag;
 }
 
+/* Nothing is remembered any more: the next packet is read. */
+static __always_inline void sock_forget(struct ng_sock *sock)
+{
+	sock->holders++;
+	sock->allowed_generation[NG_DIRECTION_OUT] = 0;
+	sock->allowed_generation[NG_DIRECTION_IN] = 0;
+	sock->fixed_generation[NG_DIRECTION_OUT] = 0;
+	sock->fixed_generation[NG_DIRECTION_IN] = 0;
+}
+
 /* The caller becomes one of the socket's holders. What it remembered of earlier addresses is forgotten in any case. */
 static __always_inline void sock_hold(struct ng_sock *sock, const struct ng_tag *holder)
 {
 	if (!tag_same_apps(&sock->tag, holder) && !tag_covers(&sock->tag, holder))
 		tag_merge(&sock->tag, holder);
-	sock->allowed_generation[NG_DIRECTION_OUT] = 0;
-	sock->allowed_generation[NG_DIRECTION_IN] = 0;
+	sock_forget(sock);
 }
 
 /* Mark what an exec could not mark itself. */
@@ -73,11 +100,13 @@ static __always_inline void report_untagged(struct ng_flow *flow, __u8 family)
 /* A new socket answers to its program. */
 static __always_inline void sock_begin(const struct ng_state *now, struct ng_sock *sock, const struct ng_tag *caller)
 {
+	const __u32 generation = *(volatile const __u32 *)&now->generation;
+
 	sock->tag = *caller;
 	sock->pid = bpf_get_current_pid_tgid() >> 32;
-	if (caller->online_generation == now->generation) {
-		sock->allowed_generation[NG_DIRECTION_OUT] = now->generation;
-		sock->allowed_generation[NG_DIRECTION_IN] = now->generation;
+	if (sock->tag.online_generation == generation) {
+		sock->allowed_generation[NG_DIRECTION_OUT] = generation;
+		sock->allowed_generation[NG_DIRECTION_IN] = generation;
 	}
 }
 
@@ -129,8 +158,15 @@ int ng_release(struct bpf_sock *ctx)
 
 	if (!sock)
 		return 1;
-	if (now && now->held)
+	if (now && now->held) {
 		held_fold(now, sock, (__u64)ctx);
+		if (ctx->protocol == IPPROTO_MPTCP && bpf_core_field_exists(struct mptcp_sock, first)) {
+			__u64 first = (__u64)BPF_CORE_READ((struct mptcp_sock *)plain_address(ctx), first);
+
+			if (!bpf_map_delete_elem(&held, &first))
+				__sync_fetch_and_sub(&now->held, 1);
+		}
+	}
 	if (sock->packets || sock->calls[0] || sock->calls[1])
 		counts_store(sock);
 	return 1;
@@ -142,7 +178,7 @@ static __always_inline struct judged call_judge(const struct ng_state *now, stru
 {
 	const bool is_kernel = caller->flags & NG_TAG_KERNEL;
 	struct judged judged = { .verdict = { .allowed = 1, .reason = NG_REASON_ONLINE } };
-	__u32 generation = now->generation;
+	const __u32 generation = *(volatile const __u32 *)&now->generation;
 
 	judged.decider = sock->tag.app[0];
 	if (caller->online_generation == generation && tag_same_apps(&sock->tag, caller))
@@ -177,7 +213,7 @@ static __always_inline int address_call(struct bpf_sock_addr *ctx, struct ng_flo
 	if (sk)
 		sock = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	if (!sock) {
-		if (caller->flags & NG_TAG_KERNEL)
+		if ((caller->flags & NG_TAG_KERNEL) || (sk && is_kernels_own(sk)))
 			return 1;
 		if (sk)
 			sock = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);

@@ -77,6 +77,20 @@ static __always_inline __u32 slot_of_exe(__u64 ino, __u32 dev)
 	return slot ? *slot : NG_SLOT_DEFAULT;
 }
 
+/* The slot of a program that was `slot` until now. A file that no application means any more (it was renamed, removed,
+ * replaced) frees nobody who runs it: the program stays what it was until its application is forgotten. */
+static __always_inline __u32 slot_again(__u64 ino, __u32 dev, __u32 slot)
+{
+	struct ng_exe_key key = { .ino = ino, .dev = dev };
+	__u32 *now = bpf_map_lookup_elem(&exes, &key);
+	const struct ng_app *app;
+
+	if (now)
+		return *now;
+	app = app_of(slot);
+	return app && (app->flags & NG_APP_GONE) ? NG_SLOT_DEFAULT : slot;
+}
+
 /* Whether a program of this slot passes its restrictions on to what it starts. */
 static __always_inline bool slot_inherits(__u32 slot)
 {
@@ -92,6 +106,7 @@ static __always_inline bool slot_inherits(__u32 slot)
 __noinline int tag_prune(struct ng_tag *tag)
 {
 	struct ng_tag kept = {};
+	bool is_gone = false;
 
 	if (!tag)
 		return 0;
@@ -103,9 +118,12 @@ __noinline int tag_prune(struct ng_tag *tag)
 			continue;
 		app = app_of(slot);
 		if (app && (app->flags & NG_APP_GONE))
-			continue;
-		tag_add(&kept, slot);
+			is_gone = true;
+		else
+			tag_add(&kept, slot);
 	}
+	if (!is_gone)
+		return 0;
 	for (int i = 1; i < NG_TAG_APPS; i++)
 		tag->app[i] = kept.app[i];
 	return 0;

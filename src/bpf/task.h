@@ -12,15 +12,37 @@
 
 #include "judge.h"
 
-#define ANCESTORS_MAX 16  /* how far up the process tree is looked for what already runs */
-#define HELD_FDS_MAX 1024 /* inherited descriptors that are looked at; see SECURITY.md */
+#define ANCESTORS_MAX 16 /* how far up the process tree is looked for what already runs */
+#define HELD_FDS_MAX                                                                                                   \
+	1024 /* inherited descriptors that are looked at; a program that has more open is denied everything */
+#define FD_WORDS_MAX 1024 /* of 64 descriptors each */
+#define QUEUED_MAX 64     /* connections nobody has accepted yet, of one inherited listener */
 
+/* An entry is made at fork, changed where it stands and deleted at exit: whoever looks at it sees the process' own. */
 static __always_inline void task_store(__u32 tgid, const struct ng_tag *tag)
 {
-	if (bpf_map_update_elem(&tasks, &tgid, tag, BPF_ANY)) {
+	struct ng_tag *entry = bpf_map_lookup_elem(&tasks, &tgid);
+
+	if (entry)
+		*entry = *tag;
+	else if (bpf_map_update_elem(&tasks, &tgid, tag, BPF_ANY))
 		fault(NG_FAULT_TASK_MAP);
-		bpf_map_delete_elem(&tasks, &tgid);
-	}
+}
+
+/* A process that should have an entry and has none: there was no room. Who it was cannot be told any more. */
+static __always_inline void task_store_unknown(__u32 tgid)
+{
+	const struct ng_tag tag = { .app = { NG_SLOT_DEFAULT }, .flags = NG_TAG_TOO_DEEP };
+
+	fault(NG_FAULT_UNTAGGED);
+	task_store(tgid, &tag);
+}
+
+static __always_inline bool is_walked(void)
+{
+	const struct ng_state *now = the_state();
+
+	return now && now->walked;
 }
 
 static __always_inline bool task_exe(struct task_struct *task, struct ng_exe_key *ret_key)
@@ -35,39 +57,34 @@ static __always_inline bool task_exe(struct task_struct *task, struct ng_exe_key
 	return true;
 }
 
-/* Add the application of one ancestor. Returns 1 where the tree ends. */
+/* Add the application of one ancestor: by its tag, if it has one, else by its file. Returns 1 where the tree ends. */
 __noinline int tag_add_ancestor(struct ng_tag *tag, __u64 address)
 {
 	struct task_struct *task = (struct task_struct *)address;
+	__u32 tgid = BPF_CORE_READ(task, tgid), slot;
 	struct ng_exe_key key = {};
-	__u32 slot;
+	struct ng_tag *theirs;
 
-	if (!tag || BPF_CORE_READ(task, tgid) <= 1 || !task_exe(task, &key))
+	if (!tag || tgid <= 1)
 		return 1;
-	slot = slot_of_exe(key.ino, key.dev);
+	theirs = bpf_map_lookup_elem(&tasks, &tgid);
+	if (theirs)
+		slot = slot_again(theirs->exe_ino, theirs->exe_dev, theirs->app[0]);
+	else if (task_exe(task, &key))
+		slot = slot_of_exe(key.ino, key.dev);
+	else
+		return 1;
 	if (slot_inherits(slot))
 		tag_add(tag, slot);
 	return 0;
 }
 
-/* The tag of a process nothing is known of: its file, and the files of its living ancestors. */
-__noinline int tag_from_tree(struct ng_tag *tag, __u64 address)
+__noinline int tag_add_ancestors(struct ng_tag *tag, __u64 address)
 {
 	struct task_struct *task = (struct task_struct *)address;
-	struct ng_exe_key key = {};
 
 	if (!tag)
 		return 0;
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
-		tag->flags |= NG_TAG_KERNEL;
-		tag->app[0] = NG_SLOT_DEFAULT;
-		return 0;
-	}
-	if (task_exe(task, &key)) {
-		tag->exe_ino = key.ino;
-		tag->exe_dev = key.dev;
-	}
-	tag->app[0] = slot_of_exe(tag->exe_ino, tag->exe_dev);
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		task = BPF_CORE_READ(task, real_parent);
 		if (!task || tag_add_ancestor(tag, (__u64)task))
@@ -76,18 +93,75 @@ __noinline int tag_from_tree(struct ng_tag *tag, __u64 address)
 	return 0;
 }
 
-/* One inherited descriptor of a program that is more restricted than whoever opened it. Its own function so that the
- * verifier looks at it once. Returns 0 if the loop may go on. */
+/* The tag of a process nothing is known of: its file, and its living ancestors. A program whose file cannot be read
+ * (its first thread has ended) cannot be told. */
+__noinline int tag_from_tree(struct ng_tag *tag, __u64 address)
+{
+	struct task_struct *task = (struct task_struct *)address;
+	struct ng_exe_key key = {};
+
+	if (!tag)
+		return 0;
+	tag->app[0] = NG_SLOT_DEFAULT;
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
+		tag->flags |= NG_TAG_KERNEL;
+		return 0;
+	}
+	if (!task_exe(task, &key)) {
+		tag->flags |= NG_TAG_TOO_DEEP;
+		return 0;
+	}
+	tag->exe_ino = key.ino;
+	tag->exe_dev = key.dev;
+	tag->app[0] = slot_of_exe(key.ino, key.dev);
+	return tag_add_ancestors(tag, address);
+}
+
+/* One socket that a program more restricted than its creator has got hold of. Returns 0, or -1 if it could not be
+ * marked. */
+__noinline int hold_sock(__u64 sk, const struct ng_tag *tag)
+{
+	struct ng_state *now = the_state();
+	struct ng_tag merged;
+	struct ng_tag *before;
+
+	if (!tag || !sk || !now)
+		return 0;
+	merged = *tag;
+	before = bpf_map_lookup_elem(&held, &sk);
+	if (before)
+		tag_merge(&merged, before);
+	if (bpf_map_update_elem(&held, &sk, &merged, BPF_ANY))
+		return -1;
+	if (!before)
+		__sync_fetch_and_add(&now->held, 1);
+	return 0;
+}
+
+/* Connections that a listener has and nobody has accepted. */
+__noinline int hold_queued(__u64 listener, const struct ng_tag *tag)
+{
+	struct request_sock *request =
+		BPF_CORE_READ((struct inet_connection_sock *)listener, icsk_accept_queue.rskq_accept_head);
+
+	for (int i = 0; i < QUEUED_MAX; i++) {
+		if (!request)
+			return 0;
+		if (hold_sock((__u64)BPF_CORE_READ(request, sk), tag))
+			return -1;
+		request = BPF_CORE_READ(request, dl_next);
+	}
+	return -1;
+}
+
+/* One inherited descriptor. Returns 0 if the loop may go on, -1 if it could not be marked. */
 __noinline int hold_fd(__u64 files, __u32 index, const struct ng_tag *tag)
 {
-	struct ng_tag merged;
-	struct file *file = NULL;
-	struct inode *inode;
-	struct socket *socket;
 	struct sock *sk, *first;
-	struct ng_tag *before;
-	__u16 family;
-	__u64 key;
+	struct socket *socket;
+	struct inode *inode;
+	struct file *file = NULL;
+	__u16 family, protocol;
 
 	if (!tag)
 		return 0;
@@ -101,27 +175,36 @@ __noinline int hold_fd(__u64 files, __u32 index, const struct ng_tag *tag)
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	merged = *tag;
-	for (int i = 0; i < 2; i++) {
-		struct ng_state *now = the_state();
-
-		key = (__u64)sk;
-		before = bpf_map_lookup_elem(&held, &key);
-		if (before)
-			tag_merge(&merged, before);
-		if (bpf_map_update_elem(&held, &key, &merged, BPF_ANY))
-			return -1;
-		if (now && !before)
-			__sync_fetch_and_add(&now->held, 1);
-		/* The packets of an MPTCP socket are those of its first subflow. */
-		if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP || !bpf_core_field_exists(struct mptcp_sock, first))
-			break;
+	if (hold_sock((__u64)sk, tag))
+		return -1;
+	protocol = BPF_CORE_READ(sk, sk_protocol);
+	/* The packets of an MPTCP socket are those of its first subflow. */
+	if (protocol == IPPROTO_MPTCP && bpf_core_field_exists(struct mptcp_sock, first)) {
 		first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
 		if (!first)
-			break;
+			return 0;
+		if (hold_sock((__u64)first, tag))
+			return -1;
 		sk = first;
+		protocol = IPPROTO_TCP;
 	}
+	if (protocol == IPPROTO_TCP && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return hold_queued((__u64)sk, tag);
 	return 0;
+}
+
+/* Is a descriptor open that hold_inherited() does not look at? */
+__noinline int has_more_fds(__u64 open_fds, __u32 count)
+{
+	for (__u32 i = HELD_FDS_MAX / 64; i < FD_WORDS_MAX; i++) {
+		unsigned long word = 0;
+
+		if (i * 64 >= count)
+			return 0;
+		if (bpf_probe_read_kernel(&word, sizeof(word), (void *)(open_fds + 8ull * i)) || word)
+			return 1;
+	}
+	return 1;
 }
 
 /* Whether somebody in the tag is less than Online now: only then do inherited sockets matter at once. (If it becomes so
@@ -147,15 +230,21 @@ static __always_inline void hold_inherited(struct task_struct *task, struct ng_t
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	__u64 files = (__u64)BPF_CORE_READ(table, fd);
 	__u32 count = BPF_CORE_READ(table, max_fds);
+	bool is_short = false;
 
 	for (__u32 i = 0; i < HELD_FDS_MAX; i++) {
 		if (i >= count)
 			break;
 		if (hold_fd(files, i, tag)) {
-			fault(NG_FAULT_HELD_MAP);
-			tag->flags |= NG_TAG_TOO_DEEP;
+			is_short = true;
 			break;
 		}
+	}
+	if (count > HELD_FDS_MAX && has_more_fds((__u64)BPF_CORE_READ(table, open_fds), count))
+		is_short = true;
+	if (is_short) {
+		fault(NG_FAULT_HELD_MAP);
+		tag->flags |= NG_TAG_TOO_DEEP;
 	}
 }
 
@@ -181,6 +270,10 @@ int BPF_PROG(ng_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct ng_exe_key key = {};
 	struct ng_tag tag = {};
 
+	if (!before && is_walked()) {
+		task_store_unknown(tgid);
+		return 0;
+	}
 	if (!before) {
 		tag_from_tree(&tag, plain_address(task));
 	} else if (task_exe(task, &key)) {
@@ -220,6 +313,8 @@ int BPF_PROG(ng_fork, struct task_struct *parent, struct task_struct *child)
 		if (!(BPF_CORE_READ(child, flags) & PF_KTHREAD))
 			tag.flags &= ~NG_TAG_KERNEL;
 		task_store(child_tgid, &tag);
+	} else if (is_walked()) {
+		task_store_unknown(child_tgid);
 	} else {
 		struct ng_tag tag = {};
 
@@ -240,33 +335,50 @@ int BPF_PROG(ng_exit, struct task_struct *task)
 	return 0;
 }
 
-/* What already runs, and what runs when the applications' files change: the program's own application is looked up
- * anew, what it inherited stays, its living ancestors are added. */
+/* A process that has a tag keeps it; only what applications mean by its file is looked up anew, and what forks and
+ * execs could not know: ancestors that were listed since. The file is the one of its last exec, not the one it shows
+ * now, which it may have changed. An exec at the same time wins. */
+static __always_inline void task_again(struct ng_tag *entry, struct task_struct *task)
+{
+	const __u64 ino = entry->exe_ino;
+	const __u32 dev = entry->exe_dev, was = entry->app[0];
+	const __u32 slot = slot_again(ino, dev, was);
+
+	tag_prune(entry);
+	if (slot != was) {
+		__sync_val_compare_and_swap(&entry->app[0], was, slot);
+		if (entry->exe_ino != ino)
+			entry->app[0] = slot_of_exe(entry->exe_ino, entry->exe_dev);
+	}
+	if (!(entry->flags & NG_TAG_KERNEL))
+		tag_add_ancestors(entry, plain_address(task));
+	entry->online_generation = 0;
+}
+
+/* What already runs, and what runs when the applications' files change. */
 SEC("iter/task")
 int ng_tag_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct ng_tag tag = {};
-	struct ng_tag *before;
+	struct ng_tag *entry;
 	__u32 tgid;
 
 	if (!task)
 		return 0;
 	tgid = BPF_CORE_READ(task, tgid);
-	if (BPF_CORE_READ(task, pid) != (int)tgid)
+	if (BPF_CORE_READ(task, pid) != (int)tgid || BPF_CORE_READ(task, signal, live.counter) == 0)
 		return 0;
-	if (BPF_CORE_READ(task, signal, live.counter) == 0)
-		return 0;
-	tag_from_tree(&tag, plain_address(task));
-	before = bpf_map_lookup_elem(&tasks, &tgid);
-	if (before) {
-		struct ng_tag kept = *before;
+	entry = bpf_map_lookup_elem(&tasks, &tgid);
+	if (entry) {
+		task_again(entry, task);
+	} else if (is_walked() && !(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
+		task_store_unknown(tgid);
+	} else {
+		struct ng_tag tag = {};
 
-		kept.app[0] = NG_SLOT_NONE;
-		tag_prune(&kept);
-		tag_merge(&tag, &kept);
+		tag_from_tree(&tag, plain_address(task));
+		task_store(tgid, &tag);
 	}
-	task_store(tgid, &tag);
 	return 0;
 }
 

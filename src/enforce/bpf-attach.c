@@ -23,22 +23,22 @@
 static const struct {
 	const char *name;
 	bool is_cgroup;
-	bool is_packet;
+	enum ng_phase phase;
 	uint32_t can;
 } hook_table[NG_HOOKS] = {
-	[NG_HOOK_FORK] = { "ng_fork", false, false, 0 },
-	[NG_HOOK_EXEC] = { "ng_exec", false, false, NG_CAN_EXEC_TAG | NG_CAN_INHERITED },
-	[NG_HOOK_EXIT] = { "ng_exit", false, false, 0 },
-	[NG_HOOK_RELEASE] = { "ng_release", true, false, 0 },
-	[NG_HOOK_CREATE] = { "ng_create", true, false, NG_CAN_CREATE },
-	[NG_HOOK_CONNECT4] = { "ng_connect4", true, false, NG_CAN_CONNECT4 },
-	[NG_HOOK_CONNECT6] = { "ng_connect6", true, false, NG_CAN_CONNECT6 },
-	[NG_HOOK_SENDMSG4] = { "ng_sendmsg4", true, false, NG_CAN_SENDMSG4 },
-	[NG_HOOK_SENDMSG6] = { "ng_sendmsg6", true, false, NG_CAN_SENDMSG6 },
-	[NG_HOOK_BIND4] = { "ng_bind4", true, false, NG_CAN_BIND4 },
-	[NG_HOOK_BIND6] = { "ng_bind6", true, false, NG_CAN_BIND6 },
-	[NG_HOOK_EGRESS] = { "ng_egress", true, true, NG_CAN_EGRESS },
-	[NG_HOOK_INGRESS] = { "ng_ingress", true, true, NG_CAN_INGRESS },
+	[NG_HOOK_FORK] = { "ng_fork", false, NG_PHASE_TASKS, 0 },
+	[NG_HOOK_EXEC] = { "ng_exec", false, NG_PHASE_TASKS, NG_CAN_EXEC_TAG | NG_CAN_INHERITED },
+	[NG_HOOK_EXIT] = { "ng_exit", false, NG_PHASE_TASKS, 0 },
+	[NG_HOOK_RELEASE] = { "ng_release", true, NG_PHASE_CALLS, 0 },
+	[NG_HOOK_CREATE] = { "ng_create", true, NG_PHASE_CALLS, NG_CAN_CREATE },
+	[NG_HOOK_CONNECT4] = { "ng_connect4", true, NG_PHASE_CALLS, NG_CAN_CONNECT4 },
+	[NG_HOOK_CONNECT6] = { "ng_connect6", true, NG_PHASE_CALLS, NG_CAN_CONNECT6 },
+	[NG_HOOK_SENDMSG4] = { "ng_sendmsg4", true, NG_PHASE_CALLS, NG_CAN_SENDMSG4 },
+	[NG_HOOK_SENDMSG6] = { "ng_sendmsg6", true, NG_PHASE_CALLS, NG_CAN_SENDMSG6 },
+	[NG_HOOK_BIND4] = { "ng_bind4", true, NG_PHASE_CALLS, NG_CAN_BIND4 },
+	[NG_HOOK_BIND6] = { "ng_bind6", true, NG_PHASE_CALLS, NG_CAN_BIND6 },
+	[NG_HOOK_EGRESS] = { "ng_egress", true, NG_PHASE_PACKETS, NG_CAN_EGRESS },
+	[NG_HOOK_INGRESS] = { "ng_ingress", true, NG_PHASE_PACKETS, NG_CAN_INGRESS },
 };
 
 static const char *const pinned_maps[] = { "tasks", "socks", "held",   "exes", "apps",  "allows", "onlinks",
@@ -203,17 +203,15 @@ static int attach_one(struct ng_bpf *self, enum ng_hook hook, char why[256])
 	return 0;
 }
 
-/* Attach the hooks of tasks and calls (only_packets false), then those of packets (true): packets are judged when what
- * exists has been tagged. */
-int ng_bpf_attach(struct ng_bpf *self, bool only_packets, char why[256])
+int ng_bpf_attach(struct ng_bpf *self, enum ng_phase phase, char why[256])
 {
 	for (int i = 0; i < NG_HOOKS; i++) {
-		int r = hook_table[i].is_packet == only_packets ? attach_one(self, (enum ng_hook)i, why) : 0;
+		int r = hook_table[i].phase == phase ? attach_one(self, (enum ng_hook)i, why) : 0;
 
 		if (r < 0)
 			return r;
 	}
-	if (only_packets)
+	if (phase == NG_PHASE_PACKETS)
 		self->in_force |= NG_CAN_PINNED | (self->is_root ? NG_CAN_WHOLE_MACHINE : 0);
 	return 0;
 }

@@ -8,6 +8,7 @@
  * that were alike are counted in the kernel meanwhile; the last of their counts are swept up before we sleep.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,8 @@
 
 #define LOOK_EVERY_MS 100
 #define QUIET_MS 1500
+#define EVENTS_PER_LOOK                                                                                                \
+	1000 /* then the engine is heard first; what the ring cannot hold meanwhile is lost and counted */
 
 uint64_t ng_now_ms(void)
 {
@@ -35,16 +38,17 @@ static void find_exe(const struct ng_bpf *self, const struct ng_event *event, ch
 {
 	const struct ng_exe_key key = { .ino = event->exe_ino, .dev = event->exe_dev };
 	char link[64], name[256];
-	struct stat stat_now;
-	ssize_t length;
+	struct statx file;
+	ssize_t length = 0;
 
 	path[0] = '\0';
 	if (!event->exe_ino)
 		return;
 	if (event->pid) {
 		(void)snprintf(link, sizeof(link), "/proc/%u/exe", event->pid);
-		length = stat(link, &stat_now) == 0 && stat_now.st_ino == event->exe_ino ? readlink(link, path, 511)
-											 : -1;
+		/* Not asking a file system's server, which may not answer. */
+		if (statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_INO, &file) == 0 && file.stx_ino == event->exe_ino)
+			length = readlink(link, path, 511);
 		if (length > 0) {
 			path[length] = '\0';
 			return;
@@ -84,6 +88,9 @@ static int on_record(void *user_data, void *data, size_t size)
 
 	if (size < sizeof(event))
 		return 0;
+	if (self->events_left == 0)
+		return -EAGAIN;
+	self->events_left--;
 	memcpy(&event, data, sizeof(event));
 	event.comm[sizeof(event.comm) - 1] = '\0';
 	self->last_event_ms = ng_now_ms();
@@ -181,6 +188,7 @@ int ng_bpf_poll(void *user_data, ng_backend_event_fn fn, void *event_data)
 	self->event_data = event_data;
 	if (!self->last_event_ms)
 		self->last_event_ms = ng_now_ms();
+	self->events_left = EVENTS_PER_LOOK;
 	r = ring_buffer__consume(self->ring);
 	if (r >= 0 && ng_now_ms() - self->last_event_ms >= QUIET_MS) {
 		sweep_seen(self);
@@ -191,5 +199,5 @@ int ng_bpf_poll(void *user_data, ng_backend_event_fn fn, void *event_data)
 			__atomic_store_n(&self->state->reader_waits, 0, __ATOMIC_SEQ_CST);
 	}
 	self->event_fn = NULL;
-	return r < 0 ? r : 0;
+	return r < 0 && r != -EAGAIN ? r : 0;
 }

@@ -302,38 +302,43 @@ static bool image_has_onlink(const struct ng_image *image, const struct onlink_k
 	return false;
 }
 
+/* Those that are not the image's any more go first: they let something pass, and they make room. */
 static int write_onlinks(struct ng_bpf *self, const struct ng_image *image, struct ng_change *change)
 {
+	ng_auto_free struct onlink_key *stale = calloc(NG_IMAGE_MAX_ONLINKS, sizeof(*stale));
 	const int map = ng_bpf_map(self, "onlinks");
-	struct onlink_key key, next, *before = NULL;
+	struct onlink_key key, *before = NULL;
 	const uint32_t one = 1;
+	uint32_t n_stale = 0;
 
+	if (!stale)
+		return -ENOMEM;
+	for (struct onlink_key next; n_stale < NG_IMAGE_MAX_ONLINKS && bpf_map_get_next_key(map, before, &next) == 0;) {
+		if (!image_has_onlink(image, &next))
+			stale[n_stale++] = next;
+		key = next;
+		before = &key;
+	}
+	for (uint32_t i = 0; i < n_stale; i++) {
+		if (bpf_map_delete_elem(map, &stale[i]) && errno != ENOENT)
+			return -errno;
+		change->tighter = true;
+	}
 	for (uint32_t i = 0; i < image->header->n_onlinks; i++) {
 		key.prefix_len = image->onlinks[i].prefix_len;
 		memcpy(key.addr, image->onlinks[i].addr, 16);
 		if (bpf_map_update_elem(map, &key, &one, BPF_ANY))
 			return -errno;
 	}
-	for (uint32_t i = 0; i < NG_IMAGE_MAX_ONLINKS + 1 && bpf_map_get_next_key(map, before, &next) == 0; i++) {
-		if (!image_has_onlink(image, &next)) {
-			if (bpf_map_delete_elem(map, &next))
-				return -errno;
-			change->tighter = true;
-			before = NULL;
-			continue;
-		}
-		key = next;
-		before = &key;
-	}
 	return 0;
 }
 
 /* Remembered verdicts are void from the next packet on. */
-static void next_generation(struct ng_state *state)
+void ng_bpf_next_generation(struct ng_bpf *self)
 {
-	uint32_t next = __atomic_load_n(&state->generation, __ATOMIC_RELAXED) + 1;
+	uint32_t next = __atomic_load_n(&self->state->generation, __ATOMIC_RELAXED) + 1;
 
-	__atomic_store_n(&state->generation, next ? next : 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&self->state->generation, next ? next : 1, __ATOMIC_RELEASE);
 }
 
 int ng_bpf_write_image(struct ng_bpf *self, const struct ng_image *image, struct ng_change *ret_change, char why[256])
@@ -354,6 +359,6 @@ int ng_bpf_write_image(struct ng_bpf *self, const struct ng_image *image, struct
 		return ng_bpf_fail(why, r, "cannot write the kernel's tables");
 	ret_change->tighter |= image->header->mode != self->state->mode && image->header->mode != NG_MODE_PAUSED;
 	self->state->mode = image->header->mode;
-	next_generation(self->state);
+	ng_bpf_next_generation(self);
 	return 0;
 }

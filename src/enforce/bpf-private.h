@@ -34,6 +34,14 @@ enum ng_hook {
 	NG_HOOKS,
 };
 
+/* When a hook is attached: what runs must have been recognised before its calls are judged, and its sockets before
+ * packets are. */
+enum ng_phase {
+	NG_PHASE_TASKS,
+	NG_PHASE_CALLS,
+	NG_PHASE_PACKETS,
+};
+
 /* An executable in the `exes` map, an application in `apps`: what is in the kernel now, sorted as in the image. */
 struct ng_exe_now {
 	struct ng_exe_key key;
@@ -76,6 +84,7 @@ struct ng_bpf {
 	struct ring_buffer *ring;
 	ng_backend_event_fn event_fn; /* during poll only */
 	void *event_data;
+	uint32_t events_left;   /* of this look at the ring */
 	uint64_t last_event_ms; /* 0: none since the last sweep */
 	uint64_t lost_reported;
 };
@@ -88,7 +97,7 @@ struct ng_change {
 
 /* bpf-attach.c */
 int ng_bpf_load_programs(struct ng_bpf *self, char why[256]);
-int ng_bpf_attach(struct ng_bpf *self, bool only_packets, char why[256]);
+int ng_bpf_attach(struct ng_bpf *self, enum ng_phase phase, char why[256]);
 uint32_t ng_bpf_verify(struct ng_bpf *self);
 void ng_bpf_unload(struct ng_bpf *self);
 void ng_bpf_remove_others(const struct ng_bpf *self);
@@ -98,6 +107,7 @@ bool ng_bpf_is_pinned(const struct ng_bpf *self);
 /* bpf-image.c */
 int ng_bpf_read_maps(struct ng_bpf *self);
 int ng_bpf_write_image(struct ng_bpf *self, const struct ng_image *image, struct ng_change *ret_change, char why[256]);
+void ng_bpf_next_generation(struct ng_bpf *self);
 uint64_t ng_bpf_key_of_slot(const struct ng_bpf *self, uint32_t slot);
 
 /* bpf-sockets.c */

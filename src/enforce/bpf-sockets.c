@@ -238,7 +238,8 @@ static int destroy_list(const struct scan_list *list, uint32_t *ret_closed, uint
 int ng_bpf_destroy_denied(struct ng_bpf *self, uint32_t *ret_closed, uint32_t *ret_not_closed)
 {
 	struct scan_list list = { 0 };
-	int r = ng_bpf_scan(self, NG_SCAN_DENIED | NG_SCAN_COUNT, collect, &list);
+	/* Holders first: a socket that a program inherited while it was freer answers to it from now on. */
+	int r = ng_bpf_scan(self, NG_SCAN_TAG | NG_SCAN_DENIED | NG_SCAN_COUNT, collect, &list);
 
 	if (r == 0)
 		r = list.error;

@@ -171,8 +171,8 @@ static int bpf_open(const struct ng_backend_config *config, void **ret_self, cha
 	return 0;
 }
 
-/* Load, write the image, then attach: calls first, what exists is tagged, packets last. When something is pinned
- * already all is attached throughout, and only changes hands. */
+/* Load, write the image, then attach: what runs is recognised before calls are judged, what is open before packets are.
+ * When something is pinned already all is attached throughout, and only changes hands. */
 static int first_load(struct ng_bpf *self, const struct ng_image *image, struct ng_change *change, char why[256])
 {
 	int r = ng_bpf_load_programs(self, why);
@@ -188,15 +188,21 @@ static int first_load(struct ng_bpf *self, const struct ng_image *image, struct 
 	}
 	r = ng_bpf_write_image(self, image, change, why);
 	if (r == 0)
-		r = ng_bpf_attach(self, false, why);
+		r = ng_bpf_attach(self, NG_PHASE_TASKS, why);
 	if (r < 0)
 		return r;
 	r = ng_bpf_tag_tasks(self);
-	if (r == 0)
-		r = ng_bpf_scan(self, NG_SCAN_TAG | NG_SCAN_COUNT, NULL, NULL);
 	if (r < 0)
 		return ng_bpf_fail(why, r, "cannot recognise what already runs");
-	r = ng_bpf_attach(self, true, why);
+	self->state->walked = 1;
+	r = ng_bpf_attach(self, NG_PHASE_CALLS, why);
+	if (r < 0)
+		return r;
+	r = ng_bpf_scan(self, NG_SCAN_TAG | NG_SCAN_COUNT, NULL, NULL);
+	if (r < 0)
+		return ng_bpf_fail(why, r, "cannot recognise the sockets that are open");
+	ng_bpf_next_generation(self);
+	r = ng_bpf_attach(self, NG_PHASE_PACKETS, why);
 	if (r < 0)
 		return r;
 	r = ng_bpf_events_open(self);
@@ -232,11 +238,16 @@ static int apply(struct ng_bpf *self, const struct ng_image *image, struct ng_ch
 		return first_load(self, image, change, why);
 	r = ng_bpf_write_image(self, image, change, why);
 	if (r == 0 && change->exes) {
+		/* Twice: an exec during the first walk may have missed what the walk added to its process. */
 		r = ng_bpf_tag_tasks(self);
+		if (r == 0)
+			r = ng_bpf_tag_tasks(self);
 		if (r == 0)
 			r = ng_bpf_scan(self, NG_SCAN_TAG | NG_SCAN_COUNT, NULL, NULL);
 		if (r < 0)
 			(void)ng_bpf_fail(why, r, "cannot recognise what already runs");
+		/* What was found Online between the change and the walk is looked at again. */
+		ng_bpf_next_generation(self);
 	}
 	return r;
 }
@@ -250,7 +261,9 @@ static void go_back(struct ng_bpf *self)
 	const char *broken;
 	char why[256];
 
-	if (!header || !self->ring || ng_image_check(header, header->length, &image, &broken))
+	/* What the maps say now is not what we remember: it went wrong halfway. */
+	if (!header || !self->ring || ng_image_check(header, header->length, &image, &broken) ||
+	    ng_bpf_read_maps(self) < 0)
 		return;
 	if (ng_bpf_write_image(self, &image, &change, why) == 0)
 		self->state->image_hash = hash_image(&image);
@@ -266,6 +279,16 @@ static void remember(struct ng_bpf *self, const struct ng_image *image)
 	self->image_bytes = copy;
 }
 
+/* The first image could not be put in force: what was pinned before stays as it was, what is only ours goes. */
+static void give_up(struct ng_bpf *self)
+{
+	const bool was_there = self->is_adopted;
+
+	ng_bpf_unload(self);
+	if (!was_there)
+		(void)ng_bpf_remove_folder(self->pin_path);
+}
+
 static void bpf_load(void *user_data, const struct ng_image *image, struct ng_loaded *ret_loaded)
 {
 	const uint64_t started = now_ns();
@@ -278,7 +301,7 @@ static void bpf_load(void *user_data, const struct ng_image *image, struct ng_lo
 		self->error = loaded.error;
 		memcpy(self->error_text, loaded.why, sizeof(self->error_text));
 		if (!self->ring)
-			ng_bpf_unload(self);
+			give_up(self);
 		go_back(self);
 		*ret_loaded = loaded;
 		return;

@@ -172,7 +172,7 @@ static void on_event(void *user_data, const struct ng_event_report *report)
 	if (ng_message_send(enforcer->socket, &message, -1) == 0)
 		enforcer->unsent = 0;
 	else
-		enforcer->unsent += report->event.count;
+		enforcer->unsent += report->event.count + report->lost;
 }
 
 /* Until the engine is gone. Returns the exit status. */

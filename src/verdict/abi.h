@@ -56,7 +56,7 @@ struct ng_state {
 	__u32 generation; /* never 0; raised after each change: sockets forget the verdicts they remember */
 	__u32 held;       /* not 0: a socket waits to be marked as held by a program more restricted than its creator */
 	__u32 reader_waits; /* 1: the reader sleeps and wants to be woken by the next event */
-	__u32 next_slot;    /* the enforcer's: the lowest slot never used */
+	__u32 walked;       /* 1: all that runs was recognised once; a process without a tag is a fault from then on */
 	__u64 image_hash;   /* the enforcer's: the image in force; 0 while one is being written */
 	__u64 pad[4];
 };
@@ -107,12 +107,15 @@ _Static_assert(sizeof(struct ng_event) == 88, "ng_event: size");
 struct ng_sock {
 	struct ng_tag tag;
 	__u32 allowed_generation[2]; /* by direction; packets pass unread while it equals the state's; 0: never */
-	__u64 bytes[2];              /* by direction, not yet stored in `counts` */
-	__u32 calls[2];              /* denied, allowed; likewise */
-	__u32 packets;               /* since the counts were last stored */
-	__u32 pid;                   /* of the creator */
+	__u32 fixed_generation[2];   /* likewise, but only packets to and from the one remote end of a TCP connection */
+	__u32 holders;               /* raised when the tag changes */
+	__u32 pad;
+	__u64 bytes[2]; /* by direction, not yet stored in `counts` */
+	__u32 calls[2]; /* denied, allowed; likewise */
+	__u32 packets;  /* since the counts were last stored */
+	__u32 pid;      /* of the creator */
 };
-_Static_assert(sizeof(struct ng_sock) == 96, "ng_sock: size");
+_Static_assert(sizeof(struct ng_sock) == 112, "ng_sock: size");
 
 /* Attempts that are alike: reported once a second at most, counted meanwhile. */
 struct ng_seen_key {
