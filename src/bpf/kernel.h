@@ -19,6 +19,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_RAW 3
+#define SIGKILL 9
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 #define TCP_LISTEN 10

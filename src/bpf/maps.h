@@ -6,7 +6,7 @@
  * What happens when one is full is part of the promise:
  *   tasks   the process that could not be recorded has no tag, and what has no tag is denied (NG_FAULT_TASK_MAP)
  *   socks   socket() is refused (NG_FAULT_SOCK_TAG)
- *   held    the process is denied everything (NG_FAULT_HELD_MAP)
+ *   held    the process that inherited the socket is ended before it runs (NG_FAULT_HELD_MAP)
  *   events  the event is lost and counted, the verdict stands (NG_FAULT_EVENTS_LOST)
  *   counts  the traffic is not counted (NG_FAULT_COUNTS), the verdict stands
  *   seen, names  the oldest entry goes: an event more, a name less

@@ -13,10 +13,10 @@
 #include "judge.h"
 
 #define ANCESTORS_MAX 16 /* how far up the process tree is looked for what already runs */
-#define HELD_FDS_MAX                                                                                                   \
-	1024 /* inherited descriptors that are looked at; a program that has more open is denied everything */
-#define FD_WORDS_MAX 1024 /* of 64 descriptors each */
-#define QUEUED_MAX 64     /* connections nobody has accepted yet, of one inherited listener */
+#define FD_WORDS_MAX                                                                                                   \
+	1024          /* of 64 descriptors each: inherited sockets beyond are not found, and the program is ended      \
+		       */
+#define QUEUED_MAX 64 /* connections nobody has accepted yet, of one inherited listener */
 
 /* An entry is made at fork, changed where it stands and deleted at exit: whoever looks at it sees the process' own. */
 static __always_inline void task_store(__u32 tgid, const struct ng_tag *tag)
@@ -193,18 +193,17 @@ __noinline int hold_fd(__u64 files, __u32 index, const struct ng_tag *tag)
 	return 0;
 }
 
-/* Is a descriptor open that hold_inherited() does not look at? */
-__noinline int has_more_fds(__u64 open_fds, __u32 count)
+/* Sixty-four descriptors. Returns 0 if the loop may go on. */
+__noinline int hold_fds(__u64 files, __u64 open_fds, __u32 word, const struct ng_tag *tag)
 {
-	for (__u32 i = HELD_FDS_MAX / 64; i < FD_WORDS_MAX; i++) {
-		unsigned long word = 0;
+	unsigned long open = 0;
 
-		if (i * 64 >= count)
-			return 0;
-		if (bpf_probe_read_kernel(&word, sizeof(word), (void *)(open_fds + 8ull * i)) || word)
-			return 1;
-	}
-	return 1;
+	if (!tag || bpf_probe_read_kernel(&open, sizeof(open), (void *)(open_fds + 8ull * word)))
+		return -1;
+	for (__u32 i = 0; i < 64; i++)
+		if ((open >> i & 1) && hold_fd(files, word * 64 + i, tag))
+			return -1;
+	return 0;
 }
 
 /* Whether somebody in the tag is less than Online now: only then do inherited sockets matter at once. (If it becomes so
@@ -225,26 +224,27 @@ static __always_inline bool tag_restricts(const struct ng_tag *tag)
 	return false;
 }
 
+/* Mark what was inherited before the program runs. Where that is not possible nothing else keeps it from its parent's
+ * connections: it is ended. */
 static __always_inline void hold_inherited(struct task_struct *task, struct ng_tag *tag)
 {
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	__u64 files = (__u64)BPF_CORE_READ(table, fd);
-	__u32 count = BPF_CORE_READ(table, max_fds);
-	bool is_short = false;
+	__u64 files = (__u64)BPF_CORE_READ(table, fd), open_fds = (__u64)BPF_CORE_READ(table, open_fds);
+	__u32 words = (BPF_CORE_READ(table, max_fds) + 63) / 64;
+	bool is_short = words > FD_WORDS_MAX;
 
-	for (__u32 i = 0; i < HELD_FDS_MAX; i++) {
-		if (i >= count)
+	for (__u32 i = 0; i < FD_WORDS_MAX; i++) {
+		if (i >= words)
 			break;
-		if (hold_fd(files, i, tag)) {
+		if (hold_fds(files, open_fds, i, tag)) {
 			is_short = true;
 			break;
 		}
 	}
-	if (count > HELD_FDS_MAX && has_more_fds((__u64)BPF_CORE_READ(table, open_fds), count))
-		is_short = true;
 	if (is_short) {
 		fault(NG_FAULT_HELD_MAP);
 		tag->flags |= NG_TAG_TOO_DEEP;
+		bpf_send_signal(SIGKILL);
 	}
 }
 

@@ -295,7 +295,7 @@ static void test_dead_enforcer(void)
 
 	kill(world_enforcer(world), SIGKILL);
 	g_assert_cmpint(waitpid(world->pid, &end, 0), ==, world->pid);
-	world->pid = 0;
+	world_has_ended(world);
 	g_assert_true(WIFEXITED(end));
 	g_assert_cmpint(WEXITSTATUS(end), ==, 1);
 	errors = world_errors(world);

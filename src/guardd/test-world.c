@@ -23,8 +23,36 @@
 
 static const char *netguardd_path, *enforcer_path;
 
+/* The guards that run: a failed test must not leave one behind. */
+static pid_t running[8];
+
+static void note_running(pid_t pid, pid_t instead_of)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(running); i++) {
+		if (running[i] == instead_of) {
+			running[i] = pid;
+			return;
+		}
+	}
+	g_assert_not_reached();
+}
+
+static void end_running(int signal_number)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(running); i++) {
+		if (running[i] > 0)
+			kill(running[i], SIGKILL);
+	}
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
 void world_init(int argc, char **argv)
 {
+	signal(SIGABRT, end_running);
+	signal(SIGTRAP, end_running);
+	signal(SIGTERM, end_running);
+
 	g_assert_cmpint(argc, ==, 3);
 	netguardd_path = argv[1];
 	enforcer_path = argv[2];
@@ -84,8 +112,10 @@ static pid_t spawn_guard(World *world, int out, int err)
 				       world->bus ? world->bus : "unix:path=/nonexistent", TRUE);
 	environment = g_environ_setenv(environment, "ASAN_OPTIONS", "detect_leaks=0:quarantine_size_mb=4", TRUE);
 	pid = fork();
-	if (pid != 0)
+	if (pid != 0) {
+		note_running(pid, 0);
 		return pid;
+	}
 	dup2(out, 1);
 	dup2(err, 2);
 	execve(program, (char **)argv, environment);
@@ -135,14 +165,20 @@ void world_start(World *world)
 	wait_for_ready(world);
 }
 
+void world_has_ended(World *world)
+{
+	note_running(0, world->pid);
+	world->pid = 0;
+	close(world->out);
+}
+
 int world_stop(World *world, int signal_number)
 {
 	int status;
 
 	kill(world->pid, signal_number);
 	g_assert_cmpint(waitpid(world->pid, &status, 0), ==, world->pid);
-	world->pid = 0;
-	close(world->out);
+	world_has_ended(world);
 	return status;
 }
 

@@ -33,6 +33,7 @@ void world_free(World *world);  /* ends the guard, removes the folder */
 void world_start(World *world); /* returns when it is ready */
 /* Send `signal` and wait for the end; the wait status. */
 int world_stop(World *world, int signal);
+void world_has_ended(World *world); /* it ended by itself, and was waited for */
 char *world_path(World *world, const char *name);
 void world_write(World *world, const char *name, const char *text); /* atomically */
 void world_remove(World *world, const char *name);

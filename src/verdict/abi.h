@@ -69,7 +69,7 @@ _Static_assert(sizeof(struct ng_state) == 64, "ng_state: size");
 #define NG_FAULT_UNTAGGED 3    /* a packet or call of a program that could not be told: denied */
 #define NG_FAULT_TOO_DEEP 4    /* a tag overflowed: the process is denied everything */
 #define NG_FAULT_BAD_SLOT 5    /* a tag named a slot that does not exist: denied */
-#define NG_FAULT_HELD_MAP 6    /* an inherited socket could not be marked: the process is denied everything */
+#define NG_FAULT_HELD_MAP 6    /* an inherited socket could not be marked: the process was ended */
 #define NG_FAULT_BAD_PACKET 7  /* an IP header that could not be read: denied */
 #define NG_FAULT_COUNTS 8      /* traffic counts could not be stored: the verdict held, the count is short */
 #define NG_FAULTS 16
