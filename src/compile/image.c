@@ -30,6 +30,20 @@ uint64_t ng_image_app_key(const char *id, size_t length)
 	return hash ? hash : 1;
 }
 
+uint64_t ng_image_hash(const void *data, size_t length)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ length, word;
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < length; i += sizeof(word)) {
+		word = 0;
+		memcpy(&word, bytes + i, length - i < sizeof(word) ? length - i : sizeof(word));
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return hash ? hash : 1;
+}
+
 /* Controls, and what would let a name reorder or split the line it is printed in. */
 static int is_printable(uint32_t c)
 {

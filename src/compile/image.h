@@ -91,4 +91,8 @@ int ng_image_check(const void *data, size_t length, struct ng_image *ret_image, 
  */
 uint64_t ng_image_app_key(const char *id, size_t length);
 
+/* Tells images apart: 64 bits over the whole, eight bytes at a time; never 0. Not meant against somebody who searches
+ * for a twin. */
+uint64_t ng_image_hash(const void *data, size_t length);
+
 #endif

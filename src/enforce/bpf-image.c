@@ -89,13 +89,6 @@ uint64_t ng_bpf_key_of_slot(const struct ng_bpf *self, uint32_t slot)
 	return 0;
 }
 
-static struct ng_app_now *find_key(struct ng_bpf *self, uint64_t key)
-{
-	struct ng_app_now wanted = { .key = key };
-
-	return self->n_keys ? bsearch(&wanted, self->keys, self->n_keys, sizeof(wanted), compare_keys) : NULL;
-}
-
 /* The slots that no application has now; after this the caller may give out `*ret_free` slots. */
 static int reclaim_slots(struct ng_bpf *self)
 {
@@ -130,34 +123,47 @@ static uint32_t take_slot(uint8_t *used, uint32_t *hint)
 	return NG_SLOT_NONE;
 }
 
+/* The slots of the applications that have one, 0 for the others: both lists are sorted by key. Returns how many have
+ * none. */
+static uint32_t known_slots(const struct ng_bpf *self, const struct ng_image *image, uint32_t *slots)
+{
+	uint32_t missing = 0, old = 0;
+
+	slots[0] = NG_SLOT_DEFAULT;
+	for (uint32_t i = 1; i < image->header->n_apps; i++) {
+		while (old < self->n_keys && self->keys[old].key < image->apps[i].key)
+			old++;
+		slots[i] = old < self->n_keys && self->keys[old].key == image->apps[i].key ? self->keys[old].slot
+											   : NG_SLOT_NONE;
+		missing += slots[i] == NG_SLOT_NONE;
+	}
+	return missing;
+}
+
 /* Give every application of the image its slot: *ret_slots, parallel to image->apps. */
 static int assign_slots(struct ng_bpf *self, const struct ng_image *image, uint32_t **ret_slots, char why[256])
 {
-	const uint32_t n = image->header->n_apps;
-	ng_auto_free uint32_t *slots = calloc(n, sizeof(*slots));
+	ng_auto_free uint32_t *slots = calloc(image->header->n_apps, sizeof(*slots));
 	ng_auto_free uint8_t *used = calloc(1, NG_SLOTS / 8);
-	uint32_t hint = NG_SLOT_DEFAULT + 1, missing = 0;
+	uint32_t hint = NG_SLOT_DEFAULT + 1, missing;
 	int r;
 
 	if (!slots || !used)
 		return -ENOMEM;
-	for (uint32_t i = 1; i < n; i++)
-		missing += !find_key(self, image->apps[i].key);
+	missing = known_slots(self, image, slots);
 	if (self->n_keys + missing + 2 > NG_SLOTS) {
 		r = reclaim_slots(self);
 		if (r < 0)
 			return ng_bpf_fail(why, r, "cannot free the places of forgotten applications");
+		missing = known_slots(self, image, slots);
 		if (self->n_keys + missing + 2 > NG_SLOTS)
 			return ng_bpf_fail(why, -E2BIG, "more than %u applications", NG_SLOTS - 2);
 	}
-	for (uint32_t i = 0; i < self->n_keys; i++)
+	for (uint32_t i = 0; i < self->n_keys && missing; i++)
 		used[self->keys[i].slot / 8] |= (uint8_t)(1u << self->keys[i].slot % 8);
-	slots[0] = NG_SLOT_DEFAULT;
-	for (uint32_t i = 1; i < n; i++) {
-		const struct ng_app_now *known = find_key(self, image->apps[i].key);
-
-		slots[i] = known ? known->slot : take_slot(used, &hint);
-	}
+	for (uint32_t i = 1; i < image->header->n_apps && missing; i++)
+		if (slots[i] == NG_SLOT_NONE)
+			slots[i] = take_slot(used, &hint);
 	*ret_slots = ng_steal_ptr(&slots);
 	return 0;
 }
@@ -182,11 +188,16 @@ static int write_app(struct ng_bpf *self, const struct ng_image *image, uint32_t
 		     struct ng_change *change)
 {
 	const struct ng_image_app *app = &image->apps[index];
-	const int allows = ng_bpf_map(self, "allows");
 	const struct ng_app before = self->apps[slot];
-	struct ng_allows wanted = { .count = app->rules.n_allow };
 	bool same = before.n_allow == app->rules.n_allow;
+	struct ng_allows wanted;
+	int allows;
 
+	if (!app->rules.n_allow && memcmp(&before, &app->rules, sizeof(before)) == 0)
+		return 0;
+	allows = ng_bpf_map(self, "allows");
+	memset(&wanted, 0, sizeof(wanted));
+	wanted.count = app->rules.n_allow;
 	for (uint32_t i = 0; i < wanted.count; i++)
 		wanted.allow[i] = image->allows[app->first_allow + i];
 	if (wanted.count && !(same && allows_equal(allows, slot, &wanted))) {

@@ -225,9 +225,7 @@ static uint64_t now_ns(void)
 
 static uint64_t hash_image(const struct ng_image *image)
 {
-	const uint64_t hash = ng_image_app_key((const char *)image->header, image->header->length);
-
-	return hash ? hash : 1;
+	return ng_image_hash(image->header, image->header->length);
 }
 
 static int apply(struct ng_bpf *self, const struct ng_image *image, struct ng_change *change, char why[256])
@@ -313,6 +311,7 @@ static void bpf_load(void *user_data, const struct ng_image *image, struct ng_lo
 	loaded.enforced_ns = now_ns() - started;
 	if (change.tighter && self->can_destroy && ng_bpf_destroy_denied(self, &loaded.closed, &loaded.not_closed) == 0)
 		self->in_force |= NG_CAN_DESTROY;
+	malloc_trim(0);
 	*ret_loaded = loaded;
 }
 

@@ -65,7 +65,7 @@ struct ng_status {
 	uint32_t n_apps;
 	uint32_t n_exes;
 	uint32_t adopted;    /* 1: what is in force was pinned by an earlier enforcer */
-	uint64_t image_hash; /* FNV-1a of the image in force, 0: none */
+	uint64_t image_hash; /* ng_image_hash() of the image in force, 0: none */
 	uint64_t faults[NG_FAULTS];
 	char error_text[256];  /* NUL-terminated: what failed, in words; empty */
 	char attach_path[256]; /* NUL-terminated: the cgroup; empty for the simulation */

@@ -14,15 +14,6 @@
 
 _Static_assert(NG_SLOT_DEFAULT == 1, "the default is app 0 of the image");
 
-static uint64_t hash_bytes(const uint8_t *bytes, size_t length)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 static bool is_open(const struct ng_image *image)
 {
 	if (image->header->mode != NG_MODE_NORMAL)
@@ -47,7 +38,7 @@ int ng_rules_load(const struct ng_image *image, struct ng_rules *ret_rules)
 	r = ng_image_check(bytes, length, &rules.image, &why);
 	if (r < 0)
 		return r;
-	rules.hash = hash_bytes(bytes, length);
+	rules.hash = ng_image_hash(bytes, length);
 	rules.is_open = is_open(&rules.image);
 	rules.bytes = ng_steal_ptr(&bytes);
 	*ret_rules = rules;

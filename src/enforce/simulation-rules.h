@@ -12,7 +12,7 @@
 struct ng_rules {
 	void *bytes; /* owned; NULL: nothing was loaded yet */
 	struct ng_image image;
-	uint64_t hash; /* FNV-1a of the bytes */
+	uint64_t hash; /* ng_image_hash() of the bytes */
 	int is_open;   /* nothing is or can be denied: every profile is Online, or the guard is paused */
 };
 

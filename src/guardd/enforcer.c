@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -280,6 +281,8 @@ int main(int argc, char **argv)
 		return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* What an image took is given back when it is done with, not kept for the next. */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
 	enforcer.socket = options.socket;
 	enforcer.backend = options.backend;
 	r = options.backend->open(&options.config, &enforcer.self, why);

@@ -391,7 +391,7 @@ guint64 ng_loads_decided_hash(NgLoads *loads)
 		return 0;
 	data = g_bytes_get_data(loads->now.bytes, &length);
 	if (loads->now.hash == 0)
-		loads->now.hash = ng_image_app_key(data, length); /* FNV-1a, as the enforcer computes it */
+		loads->now.hash = ng_image_hash(data, length); /* as the enforcer computes it */
 	return loads->now.hash;
 }
 

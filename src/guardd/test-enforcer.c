@@ -66,7 +66,7 @@ static void remember(const void *data, size_t length, const struct ng_image *ima
 	status.mode = image->header->mode;
 	status.n_apps = image->header->n_apps;
 	status.n_exes = image->header->n_exes;
-	status.image_hash = ng_image_app_key(data, length);
+	status.image_hash = ng_image_hash(data, length);
 	status.in_force = status.supported;
 	free(keys);
 	n_keys = image->header->n_apps;
