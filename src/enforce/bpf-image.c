@@ -153,11 +153,15 @@ static int assign_slots(struct ng_bpf *self, const struct ng_image *image, uint3
 	missing = known_slots(self, image, slots);
 	if (self->n_keys + missing + 2 > NG_SLOTS) {
 		r = reclaim_slots(self);
-		if (r < 0)
-			return ng_bpf_fail(why, r, "cannot free the places of forgotten applications");
+		if (r < 0) {
+			(void)ng_bpf_fail(why, r, "cannot free the places of forgotten applications");
+			return r;
+		}
 		missing = known_slots(self, image, slots);
-		if (self->n_keys + missing + 2 > NG_SLOTS)
-			return ng_bpf_fail(why, -E2BIG, "more than %u applications", NG_SLOTS - 2);
+		if (self->n_keys + missing + 2 > NG_SLOTS) {
+			(void)ng_bpf_fail(why, -E2BIG, "more than %u applications", NG_SLOTS - 2);
+			return -E2BIG;
+		}
 	}
 	for (uint32_t i = 0; i < self->n_keys && missing; i++)
 		used[self->keys[i].slot / 8] |= (uint8_t)(1u << self->keys[i].slot % 8);

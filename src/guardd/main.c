@@ -87,6 +87,16 @@ static void complete(NgOptions *options)
 		options->user = g_strdup(is_root ? "netguard" : g_get_user_name());
 }
 
+static void options_done(NgOptions *options)
+{
+	g_free(options->config);
+	g_free(options->state);
+	g_free(options->runtime);
+	g_free(options->vendor);
+	g_free(options->cgroup);
+	g_free(options->user);
+}
+
 int main(int argc, char **argv)
 {
 	NgOptions options = { 0 };
@@ -109,14 +119,10 @@ int main(int argc, char **argv)
 			   geteuid() == 0 ? "" : ": blocking needs root");
 	if (!ng_start(&options, &start, &error)) {
 		g_printerr("netguardd: %s\n", error->message);
+		options_done(&options);
 		return 1;
 	}
 	exit_code = ng_engine_run(&options, &start);
-	g_free(options.config);
-	g_free(options.state);
-	g_free(options.runtime);
-	g_free(options.vendor);
-	g_free(options.cgroup);
-	g_free(options.user);
+	options_done(&options);
 	return exit_code;
 }

@@ -203,9 +203,14 @@ static int ring_open(struct ring *ring, const char *via)
 /* Submit one entry and return its result. */
 static int ring_do(struct ring *ring, const struct io_uring_sqe *sqe)
 {
-	unsigned tail = *ring->sq_tail, head = *ring->cq_head, index = tail & *ring->sq_mask;
+	unsigned tail, head, index;
 	int result;
 
+	if (!ring->sq_tail)
+		return -EINVAL; /* not set up */
+	tail = *ring->sq_tail;
+	head = *ring->cq_head;
+	index = tail & *ring->sq_mask;
 	ring->sqes[index] = *sqe;
 	ring->sqes[index].flags |= ring->sqe_flags;
 	ring->sq_array[index] = index;
