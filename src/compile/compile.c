@@ -15,6 +15,7 @@
 typedef struct {
 	uint64_t key;
 	const NgPolicyApp *app;
+	gsize id_length;
 } Keyed;
 
 /* A file and the application (index in the image) that claims it. */
@@ -55,11 +56,12 @@ static gboolean plan_apps(Plan *plan, GPtrArray *apps, GError **error)
 	plan->keyed = g_array_sized_new(FALSE, TRUE, sizeof(Keyed), apps->len);
 	for (guint i = 0; i < apps->len; i++) {
 		const NgPolicyApp *app = apps->pdata[i];
-		Keyed keyed = { ng_image_app_key(app->id, strlen(app->id)), app };
+		const gsize length = strlen(app->id);
+		const Keyed keyed = { ng_image_app_key(app->id, length), app, length };
 
 		g_array_append_val(plan->keyed, keyed);
 		plan->n_allows += app->allows->len;
-		plan->text_length += strlen(app->id);
+		plan->text_length += length;
 	}
 	g_array_sort(plan->keyed, compare_keyed);
 	for (guint i = 1; i < plan->keyed->len; i++) {
@@ -75,10 +77,9 @@ static gboolean plan_apps(Plan *plan, GPtrArray *apps, GError **error)
 	return TRUE;
 }
 
-/* The index of `id` in the image, or 0. */
-static guint32 find_app(const Plan *plan, const char *id)
+/* The index in the image of the application with this key, or 0. No two of the plan share one. */
+static guint32 find_app(const Plan *plan, uint64_t key)
 {
-	const uint64_t key = ng_image_app_key(id, strlen(id));
 	guint first = 0, end = plan->keyed->len;
 
 	while (first < end) {
@@ -86,7 +87,7 @@ static guint32 find_app(const Plan *plan, const char *id)
 		const Keyed *keyed = &g_array_index(plan->keyed, Keyed, middle);
 
 		if (keyed->key == key)
-			return g_str_equal(keyed->app->id, id) ? middle + 1 : 0;
+			return middle + 1;
 		if (key < keyed->key)
 			end = middle;
 		else
@@ -133,7 +134,8 @@ static void plan_exes(Plan *plan, const GArray *exes, GPtrArray *problems)
 
 	for (guint i = 0; i < exes->len; i++) {
 		const NgCompileExe *exe = &g_array_index(exes, NgCompileExe, i);
-		Claim claim = { { exe->key.ino, exe->key.dev, 0 }, find_app(plan, exe->app_id), NULL, exe->path };
+		const uint64_t key = exe->app_key ? exe->app_key : ng_image_app_key(exe->app_id, strlen(exe->app_id));
+		Claim claim = { { exe->key.ino, exe->key.dev, 0 }, find_app(plan, key), NULL, exe->path };
 
 		if (!claim.app)
 			continue; /* of an application that is not in force */
@@ -229,7 +231,7 @@ static void write_apps(const Plan *plan, struct ng_image_app *apps, struct ng_al
 	for (guint i = 0; i < plan->keyed->len; i++) {
 		const Keyed *keyed = &g_array_index(plan->keyed, Keyed, i);
 		const NgPolicyApp *app = keyed->app;
-		const guint32 n = app->allows->len, id_length = (guint32)strlen(app->id);
+		const guint32 n = app->allows->len, id_length = (guint32)keyed->id_length;
 
 		apps[i] = (struct ng_image_app){
 			.key = keyed->key,

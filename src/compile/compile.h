@@ -18,6 +18,7 @@ typedef struct {
 	struct ng_exe_key key;
 	const char *path;   /* for messages; borrowed */
 	const char *app_id; /* borrowed */
+	uint64_t app_key;   /* ng_image_app_key() of app_id, for a caller that keeps these; 0: not computed yet */
 } NgCompileExe;
 
 typedef struct {

@@ -53,7 +53,7 @@ static NgPolicyApp *add_app(Fixture *f, const char *id, guint8 profile, NgLayer 
 
 static void add_exe(Fixture *f, const NgPolicyApp *app, const char *path, guint64 ino)
 {
-	NgCompileExe exe = { { ino, 7, 0 }, NULL, app->id };
+	NgCompileExe exe = { { ino, 7, 0 }, NULL, app->id, 0 };
 
 	g_ptr_array_add(f->paths, g_strdup(path));
 	exe.path = f->paths->pdata[f->paths->len - 1];

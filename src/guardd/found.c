@@ -123,6 +123,15 @@ static void found_sync(NgFound *self, GPtrArray *apps)
 	self->is_stale = FALSE;
 }
 
+static int compare_exes(gconstpointer a, gconstpointer b)
+{
+	const struct ng_exe_key *one = &((const NgCompileExe *)a)->key, *other = &((const NgCompileExe *)b)->key;
+
+	if (one->dev != other->dev)
+		return one->dev < other->dev ? -1 : 1;
+	return one->ino < other->ino ? -1 : one->ino > other->ino;
+}
+
 GArray *ng_found_exes(NgFound *self, GPtrArray *apps)
 {
 	GHashTableIter iter;
@@ -132,18 +141,21 @@ GArray *ng_found_exes(NgFound *self, GPtrArray *apps)
 		found_sync(self, apps);
 	if (self->exes)
 		return self->exes;
+	/* Kept until a file changes: what every compilation would do again is done here, the keys and the order. */
 	self->exes = g_array_sized_new(FALSE, TRUE, sizeof(NgCompileExe), apps->len);
 	g_hash_table_iter_init(&iter, self->apps);
 	while (g_hash_table_iter_next(&iter, &id, &value)) {
 		const GArray *files = ((const Found *)value)->files;
+		const uint64_t key = ng_image_app_key(id, strlen(id));
 
 		for (guint i = 0; i < files->len; i++) {
 			const NgIdentityFile *file = &g_array_index(files, NgIdentityFile, i);
-			const NgCompileExe exe = { file->key, file->path, id };
+			const NgCompileExe exe = { file->key, file->path, id, key };
 
 			g_array_append_val(self->exes, exe);
 		}
 	}
+	g_array_sort(self->exes, compare_exes);
 	return self->exes;
 }
 

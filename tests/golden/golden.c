@@ -46,7 +46,7 @@ static void invent_files(Case *c)
 		const NgPolicyApp *app = c->input.apps->pdata[i];
 
 		for (guint e = 0; app->executables[e]; e++) {
-			NgCompileExe exe = { { 0, 8 << 20 | 1, 0 }, app->executables[e], app->id };
+			NgCompileExe exe = { { 0, 8 << 20 | 1, 0 }, app->executables[e], app->id, 0 };
 
 			g_array_append_val(c->input.exes, exe);
 		}
