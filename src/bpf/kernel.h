@@ -109,12 +109,28 @@ struct sock_common {
 typedef struct {
 	unsigned int val;
 } kuid_t;
+struct kernfs_node {
+	__u64 id;
+};
+struct cgroup;
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
 struct sock {
 	struct sock_common __sk_common;
 	__u8 sk_kern_sock : 1;
 	__u16 sk_type;
 	__u16 sk_protocol;
 	kuid_t sk_uid;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 struct request_sock {
 	struct request_sock *dl_next;

@@ -36,6 +36,23 @@ static __always_inline void scan_tag(struct ng_sock *sock, const struct ng_tag *
 	sock_hold(sock, holder);
 }
 
+#define CGROUP_DEPTH_MAX 64
+
+/* Is the socket in the guarded cgroup or below? All processes are known, but only what is in there is judged. */
+__noinline int is_guarded(__u64 sk, __u64 cgroup_id)
+{
+	struct cgroup *cgroup = BPF_CORE_READ((struct sock *)sk, sk_cgrp_data.cgroup);
+
+	if (cgroup_id == 1)
+		return 1;
+	for (int i = 0; i < CGROUP_DEPTH_MAX && cgroup; i++) {
+		if (BPF_CORE_READ(cgroup, kn, id) == cgroup_id)
+			return 1;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+	}
+	return 0;
+}
+
 SEC("iter/task_file")
 int ng_scan_files(struct bpf_iter__task_file *ctx)
 {
@@ -62,6 +79,8 @@ int ng_scan_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	record.family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (record.family != AF_INET && record.family != AF_INET6)
+		return 0;
+	if (!is_guarded(plain_address(sk), wish->cgroup_id))
 		return 0;
 	tgid = BPF_CORE_READ(task, tgid);
 	holder = bpf_map_lookup_elem(&tasks, &tgid);

@@ -87,7 +87,7 @@ static void ignore_record(void *user_data, const struct ng_scan *record)
 
 int ng_bpf_scan(struct ng_bpf *self, uint32_t wish, ng_scan_fn fn, void *user_data)
 {
-	const struct ng_scan_wish value = { .wish = wish };
+	const struct ng_scan_wish value = { .wish = wish, .cgroup_id = self->cgroup_id };
 	const uint32_t zero = 0;
 	int r = iterator(self->skeleton->progs.ng_scan_files, &self->scan_files);
 

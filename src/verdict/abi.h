@@ -152,6 +152,7 @@ _Static_assert(sizeof(struct ng_seen) == 32, "ng_seen: size");
 struct ng_scan_wish {
 	__u32 wish; /* NG_SCAN_* */
 	__u32 pad;
+	__u64 cgroup_id; /* only sockets of this cgroup and below are the guard's; 1: the root, all */
 };
 
 struct ng_scan {
