@@ -2,7 +2,7 @@
 /*
  * Why: the verdict the kernel gives, asked of an image. Runs in the engine, without privilege; pure. It decides nothing
  * of its own: verdict.h does, and whom a program answers to follows the kernel programs (src/bpf/tag.h, judge.h), which
- * a test on a live kernel compares.
+ * that the two agree on a live kernel is not tested.
  */
 #include <netinet/in.h>
 #include <string.h>
