@@ -17,6 +17,7 @@ struct _NgClient {
 	guint owner_subscription;
 	gulong closed_handler;
 	gboolean is_lost;
+	gboolean is_interactive;
 };
 
 GQuark ng_client_error_quark(void)
@@ -36,6 +37,9 @@ static const struct {
 	{ NG_API_ERROR_CONFLICT, NG_CLIENT_ERROR_CONFLICT },
 	{ NG_API_ERROR_NOT_ENFORCED, NG_CLIENT_ERROR_NOT_ENFORCED },
 	{ NG_API_ERROR_LIMIT, NG_CLIENT_ERROR_LIMIT },
+	{ NG_API_ERROR_LOCKED, NG_CLIENT_ERROR_LOCKED },
+	{ NG_API_ERROR_WRONG_PASSPHRASE, NG_CLIENT_ERROR_WRONG_PASSPHRASE },
+	{ NG_API_ERROR_CANCELLED, NG_CLIENT_ERROR_CANCELLED },
 	{ NG_API_ERROR_FAILED, NG_CLIENT_ERROR_FAILED },
 	{ NG_API_ERROR_DENIED, NG_CLIENT_ERROR_NOT_ALLOWED },
 	{ "org.freedesktop.DBus.Error.AuthFailed", NG_CLIENT_ERROR_NOT_ALLOWED },
@@ -92,6 +96,9 @@ static char *message_of(NgClientError code, const GError *error)
 	case NG_CLIENT_ERROR_CONFLICT:
 	case NG_CLIENT_ERROR_NOT_ENFORCED:
 	case NG_CLIENT_ERROR_LIMIT:
+	case NG_CLIENT_ERROR_LOCKED:
+	case NG_CLIENT_ERROR_WRONG_PASSPHRASE:
+	case NG_CLIENT_ERROR_CANCELLED:
 	case NG_CLIENT_ERROR_FAILED:
 		break;
 	}
@@ -262,6 +269,21 @@ const char *ng_client_bus_name(NgClient *client)
 	return client->bus_name;
 }
 
+void ng_client_set_interactive(NgClient *client, gboolean is_interactive)
+{
+	client->is_interactive = is_interactive;
+}
+
+static GDBusCallFlags call_flags(NgClient *client)
+{
+	return client->is_interactive ? G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION : G_DBUS_CALL_FLAGS_NONE;
+}
+
+static int call_timeout(NgClient *client, int timeout_ms)
+{
+	return client->is_interactive ? MAX(timeout_ms, NG_CLIENT_ASK_TIMEOUT_MS) : timeout_ms;
+}
+
 GVariant *ng_client_call(NgClient *client, const char *method, GVariant *parameters, const char *reply_type,
 			 int timeout_ms, GError **error)
 {
@@ -269,13 +291,74 @@ GVariant *ng_client_call(NgClient *client, const char *method, GVariant *paramet
 	GVariant *reply;
 
 	reply = g_dbus_connection_call_sync(client->connection, client->bus_name, NG_API_OBJECT, NG_API_INTERFACE,
-					    method, parameters, G_VARIANT_TYPE(reply_type), G_DBUS_CALL_FLAGS_NONE,
-					    timeout_ms, NULL, &local);
+					    method, parameters, G_VARIANT_TYPE(reply_type), call_flags(client),
+					    call_timeout(client, timeout_ms), NULL, &local);
 	if (!reply) {
 		ng_client_error_translate(&local);
 		g_propagate_error(error, g_steal_pointer(&local));
 	}
 	return reply;
+}
+
+/* --- without waiting --- */
+
+static void connect_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	g_autoptr(GError) error = NULL;
+	NgClient *client = ng_client_new(data, &error);
+
+	if (client)
+		g_task_return_pointer(task, client, (GDestroyNotify)ng_client_free);
+	else
+		g_task_return_error(task, g_steal_pointer(&error));
+}
+
+void ng_client_new_async(const char *runtime_dir, GCancellable *cancellable, GAsyncReadyCallback callback,
+			 gpointer user_data)
+{
+	g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
+
+	g_task_set_source_tag(task, ng_client_new_async);
+	g_task_set_task_data(task, g_strdup(runtime_dir), g_free);
+	g_task_run_in_thread(task, connect_thread);
+}
+
+NgClient *ng_client_new_finish(GAsyncResult *result, GError **error)
+{
+	g_return_val_if_fail(g_async_result_is_tagged(result, ng_client_new_async), NULL);
+	return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+static void call_ended(GObject *source, GAsyncResult *result, gpointer data)
+{
+	g_autoptr(GTask) task = data;
+	g_autoptr(GError) error = NULL;
+	GVariant *reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+
+	if (reply) {
+		g_task_return_pointer(task, reply, (GDestroyNotify)g_variant_unref);
+		return;
+	}
+	if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		ng_client_error_translate(&error);
+	g_task_return_error(task, g_steal_pointer(&error));
+}
+
+void ng_client_call_async(NgClient *client, const char *method, GVariant *parameters, const char *reply_type,
+			  int timeout_ms, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+	GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+
+	g_task_set_source_tag(task, ng_client_call_async);
+	g_dbus_connection_call(client->connection, client->bus_name, NG_API_OBJECT, NG_API_INTERFACE, method,
+			       parameters, G_VARIANT_TYPE(reply_type), call_flags(client),
+			       call_timeout(client, timeout_ms), cancellable, call_ended, task);
+}
+
+GVariant *ng_client_call_finish(GAsyncResult *result, GError **error)
+{
+	g_return_val_if_fail(g_async_result_is_tagged(result, ng_client_call_async), NULL);
+	return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 /* --- signals --- */
@@ -321,11 +404,9 @@ static void on_signal(GDBusConnection *connection, const char *sender, const cha
 	}
 }
 
-gboolean ng_client_subscribe(NgClient *client, const NgClientListener *listener, gpointer user_data, GError **error)
+void ng_client_listen(NgClient *client, const NgClientListener *listener, gpointer user_data)
 {
-	g_autoptr(GVariant) reply = NULL;
-
-	g_return_val_if_fail(!client->listener, FALSE);
+	g_return_if_fail(!client->listener);
 	client->listener = listener;
 	client->user_data = user_data;
 	client->closed_handler = g_signal_connect(client->connection, "closed", G_CALLBACK(on_closed), client);
@@ -337,6 +418,13 @@ gboolean ng_client_subscribe(NgClient *client, const NgClientListener *listener,
 			client->connection, "org.freedesktop.DBus", "org.freedesktop.DBus", "NameOwnerChanged",
 			"/org/freedesktop/DBus", client->bus_name, G_DBUS_SIGNAL_FLAGS_NONE, on_owner_changed, client,
 			NULL);
+}
+
+gboolean ng_client_subscribe(NgClient *client, const NgClientListener *listener, gpointer user_data, GError **error)
+{
+	g_autoptr(GVariant) reply = NULL;
+
+	ng_client_listen(client, listener, user_data);
 	reply = ng_client_call(client, "Subscribe", NULL, "()", NG_CLIENT_CALL_TIMEOUT_MS, error);
 	return reply != NULL;
 }

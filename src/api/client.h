@@ -19,6 +19,7 @@ G_BEGIN_DECLS
 #define NG_CLIENT_SERVICE_ACCOUNT "netguard"
 #define NG_CLIENT_CONNECT_TIMEOUT_MS 10000 /* to connect and authenticate */
 #define NG_CLIENT_CALL_TIMEOUT_MS 30000
+#define NG_CLIENT_ASK_TIMEOUT_MS 300000 /* a person reads a question and types a password */
 #define NG_CLIENT_LONG_CALL_TIMEOUT_MS 180000 /* Import and Reload of many applications */
 
 #define NG_CLIENT_ERROR (ng_client_error_quark())
@@ -36,7 +37,10 @@ typedef enum {
 	NG_CLIENT_ERROR_CONFLICT,
 	NG_CLIENT_ERROR_NOT_ENFORCED,
 	NG_CLIENT_ERROR_LIMIT,
-	NG_CLIENT_ERROR_FAILED, /* and everything else */
+	NG_CLIENT_ERROR_LOCKED,           /* the passphrase of the second lock is needed */
+	NG_CLIENT_ERROR_WRONG_PASSPHRASE, /* and it was another */
+	NG_CLIENT_ERROR_CANCELLED,        /* the person closed the question */
+	NG_CLIENT_ERROR_FAILED,           /* and everything else */
 } NgClientError;
 
 typedef struct _NgClient NgClient;
@@ -61,6 +65,20 @@ const char *ng_client_bus_name(NgClient *client);
  * by the caller. */
 GVariant *ng_client_call(NgClient *client, const char *method, GVariant *parameters, const char *reply_type,
 			 int timeout_ms, GError **error);
+
+/* From now on calls tell the service that a person is there to be asked for a password, and wait
+ * NG_CLIENT_ASK_TIMEOUT_MS at least. */
+void ng_client_set_interactive(NgClient *client, gboolean is_interactive);
+
+/* The same without waiting, for programs with a main loop. The callbacks arrive in the thread-default main context of
+ * the caller, also after `client` was freed: give a cancellable if that is not wanted. */
+void ng_client_new_async(const char *runtime_dir, GCancellable *cancellable, GAsyncReadyCallback callback,
+			 gpointer user_data);
+NgClient *ng_client_new_finish(GAsyncResult *result, GError **error);
+void ng_client_call_async(NgClient *client, const char *method, GVariant *parameters, const char *reply_type,
+			  int timeout_ms, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+GVariant *ng_client_call_finish(GAsyncResult *result, GError **error);
+
 /* Turn a GDBus error (of an asynchronous call) into one of ours, in place. */
 void ng_client_error_translate(GError **error);
 
@@ -73,6 +91,8 @@ typedef struct {
 
 /* Once for each client. `listener` is borrowed until the client is freed. */
 gboolean ng_client_subscribe(NgClient *client, const NgClientListener *listener, gpointer user_data, GError **error);
+/* The same without asking the service for signals yet: call Subscribe or SubscribeAll then. */
+void ng_client_listen(NgClient *client, const NgClientListener *listener, gpointer user_data);
 
 /* TRUE if a process or file of `uid` may be the guard for a caller `self`: root, the caller, the service's account. */
 gboolean ng_client_trusts(uid_t uid, uid_t self);

@@ -23,6 +23,9 @@ G_BEGIN_DECLS
 #define NG_API_ERROR_NOT_ENFORCED NG_API_ERROR_PREFIX "NotEnforced"
 #define NG_API_ERROR_FAILED NG_API_ERROR_PREFIX "Failed"
 #define NG_API_ERROR_LIMIT NG_API_ERROR_PREFIX "Limit"
+#define NG_API_ERROR_LOCKED NG_API_ERROR_PREFIX "Locked"
+#define NG_API_ERROR_WRONG_PASSPHRASE NG_API_ERROR_PREFIX "WrongPassphrase"
+#define NG_API_ERROR_CANCELLED NG_API_ERROR_PREFIX "Cancelled"
 #define NG_API_ERROR_DENIED "org.freedesktop.DBus.Error.AccessDenied"
 
 #define NG_API_MAX_MESSAGE (64 * 1024)        /* bytes of one call, header and all */
