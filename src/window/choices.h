@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The person's own choices about the window, in $XDG_CONFIG_HOME/netguard/window.conf (a key file, written atomically):
+ * nothing here changes what is enforced. A damaged file is as none, and said once. Main loop only.
+ *
+ * Signal "changed" ().
+ */
+#ifndef NGW_CHOICES_H
+#define NGW_CHOICES_H
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define NGW_TYPE_CHOICES (ngw_choices_get_type())
+G_DECLARE_FINAL_TYPE(NgwChoices, ngw_choices, NGW, CHOICES, GObject)
+
+NgwChoices *ngw_choices_get(void); /* the one of this process; borrowed */
+
+gboolean ngw_choices_welcomed(NgwChoices *choices); /* first start has been gone through or skipped */
+void ngw_choices_set_welcomed(NgwChoices *choices, gboolean welcomed);
+gboolean ngw_choices_notify(NgwChoices *choices); /* tell of blocked attempts; default TRUE */
+void ngw_choices_set_notify(NgwChoices *choices, gboolean notify);
+gboolean ngw_choices_background(NgwChoices *choices); /* start with the session, stay when the window is closed */
+void ngw_choices_set_background(NgwChoices *choices, gboolean background);
+gboolean ngw_choices_is_muted(NgwChoices *choices, const char *app_key);
+void ngw_choices_set_muted(NgwChoices *choices, const char *app_key, gboolean is_muted);
+/* "default", "light", "dark" */
+const char *ngw_choices_scheme(NgwChoices *choices);
+void ngw_choices_set_scheme(NgwChoices *choices, const char *scheme);
+
+G_END_DECLS
+#endif
