@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 _Static_assert(sizeof(struct ng_image_header) + (uint64_t)NG_IMAGE_MAX_APPS * sizeof(struct ng_image_app) +
 			       (uint64_t)NG_IMAGE_MAX_EXES * sizeof(struct ng_image_exe) +
 			       (uint64_t)NG_IMAGE_MAX_ALLOWS * sizeof(struct ng_allow) +
@@ -22,17 +24,14 @@ _Static_assert(sizeof(struct ng_image_header) + (uint64_t)NG_IMAGE_MAX_APPS * si
 
 uint64_t ng_image_app_key(const char *id, size_t length)
 {
-	/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/. 0 is the default's key, so it is never given out. */
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	const uint64_t hash = ng_hash_add(NG_HASH_START, id, length);
 
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)id[i]) * UINT64_C(0x100000001b3);
-	return hash ? hash : 1;
+	return hash ? hash : 1; /* 0 is the default's key, so it is never given out */
 }
 
 uint64_t ng_image_hash(const void *data, size_t length)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ length, word;
+	uint64_t hash = NG_HASH_START ^ length, word;
 	const uint8_t *bytes = data;
 
 	for (size_t i = 0; i < length; i += sizeof(word)) {

@@ -31,7 +31,6 @@
 #define NG_MESSAGE_SOCKETS_ARE 105u
 /* Unasked. */
 #define NG_MESSAGE_EVENT 201u
-#define NG_MESSAGE_EXE_UNKNOWN 202u /* reserved, not sent */
 
 #define NG_BACKEND_BPF 1u
 #define NG_BACKEND_SIMULATION 2u

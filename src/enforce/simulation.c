@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "enforce/simulation-process.h"
 #include "enforce/simulation-rules.h"
 #include "enforce/sockdiag.h"
@@ -80,15 +81,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static uint64_t hash_add(uint64_t hash, const void *data, size_t length)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
 }
 
 static int key_compare(const void *a, const void *b)
@@ -183,8 +175,8 @@ static int look_list(int diag, struct look *look)
 		struct socket_now *socket = &look->sockets[i];
 
 		flow_of(look, &socket->entry, &socket->flow);
-		socket->key = hash_add(UINT64_C(0xcbf29ce484222325), &socket->entry.cookie, sizeof(uint64_t));
-		socket->key = hash_add(socket->key, &socket->flow, sizeof(socket->flow));
+		socket->key = ng_hash_add(NG_HASH_START, &socket->entry.cookie, sizeof(uint64_t));
+		socket->key = ng_hash_add(socket->key, &socket->flow, sizeof(socket->flow));
 	}
 	if (look->n > 0)
 		qsort(look->sockets, look->n, sizeof(look->sockets[0]), socket_compare);
@@ -244,7 +236,7 @@ static int look_judge(const struct ng_rules *rules, struct look *look)
 
 static uint64_t report_key(const struct socket_now *socket)
 {
-	return hash_add(socket->key, &socket->ruling.verdict, sizeof(socket->ruling.verdict));
+	return ng_hash_add(socket->key, &socket->ruling.verdict, sizeof(socket->ruling.verdict));
 }
 
 /* What is denied is worth a word; what is allowed only where it leads somewhere. */

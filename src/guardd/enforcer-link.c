@@ -148,8 +148,6 @@ static void link_take(NgLink *link, const struct ng_message *message)
 		link->events.event(&message->event, link->events.user_data);
 		return;
 	}
-	if (message->type == NG_MESSAGE_EXE_UNKNOWN)
-		return;
 	request = g_hash_table_lookup(link->requests, &message->seq);
 	if (!request) {
 		link->answers = TRUE;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 typedef struct {
 	guint64 entries; /* hash of Executable= */
 	GArray *files;   /* NgIdentityFile */
@@ -50,13 +52,10 @@ void ng_found_free(NgFound *found)
 
 static guint64 found_hash(char **entries)
 {
-	guint64 hash = G_GUINT64_CONSTANT(0xcbf29ce484222325);
+	guint64 hash = NG_HASH_START;
 
-	for (char **entry = entries; *entry; entry++) {
-		for (const char *c = *entry; *c; c++)
-			hash = (hash ^ (guint8)*c) * G_GUINT64_CONSTANT(0x100000001b3);
-		hash = (hash ^ 0) * G_GUINT64_CONSTANT(0x100000001b3);
-	}
+	for (char **entry = entries; *entry; entry++)
+		hash = ng_hash_add(hash, *entry, strlen(*entry) + 1);
 	return hash;
 }
 

@@ -2,23 +2,21 @@
 /* The folder of the pins (see pins.h): "main" for the default runtime folder, else its path as a 64-bit FNV-1a hash. */
 #include "guardd/pins.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 void ng_pins_path(const char *runtime, char ret_path[NG_PINS_MAX])
 {
 	ng_auto_free char *canonical = realpath(runtime, NULL);
 	const char *path = canonical ? canonical : runtime;
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
 	if (strcmp(path, NG_PINS_DEFAULT_RUNTIME) == 0) {
 		snprintf(ret_path, NG_PINS_MAX, "%s/main", NG_PINS_ROOT);
 		return;
 	}
-	for (const char *c = path; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-	snprintf(ret_path, NG_PINS_MAX, "%s/%016llx", NG_PINS_ROOT, (unsigned long long)hash);
+	snprintf(ret_path, NG_PINS_MAX, "%s/%016llx", NG_PINS_ROOT,
+		 (unsigned long long)ng_hash_add(NG_HASH_START, path, strlen(path)));
 }
