@@ -89,8 +89,17 @@ static void bus_client_signal(NgClient *client, const char *name, GVariant *para
 					      parameters, NULL);
 }
 
+static GDBusConnection *bus_client_bus(NgClient *client, const char **ret_sender)
+{
+	BusClient *caller = (BusClient *)client;
+
+	*ret_sender = caller->name;
+	return caller->connection;
+}
+
 static const NgTransport bus_transport = { "bus",           bus_client_next,   bus_client_reply,
-					   bus_client_fail, bus_client_signal, bus_client_free };
+					   bus_client_fail, bus_client_signal, bus_client_free,
+					   bus_client_bus };
 
 /* The caller's name is gone, or it is forgotten. */
 static void bus_client_drop(gpointer data)
@@ -289,4 +298,9 @@ void ng_bus_free(NgBus *bus)
 	g_object_unref(bus->cancellable);
 	g_hash_table_unref(bus->callers);
 	g_free(bus);
+}
+
+GDBusConnection *ng_bus_connection(NgBus *bus)
+{
+	return bus->connection;
 }

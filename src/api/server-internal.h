@@ -36,6 +36,8 @@ typedef struct {
 	void (*fail)(NgClient *client, NgCall *call, const char *name, const char *text);
 	void (*signal)(NgClient *client, const char *name, GVariant *parameters);
 	void (*free)(NgClient *client);
+	/* NULL where there is no bus. */
+	GDBusConnection *(*bus)(NgClient *client, const char **ret_sender);
 } NgTransport;
 
 struct _NgClient {
@@ -48,6 +50,8 @@ struct _NgClient {
 	gboolean is_known; /* has introduced itself */
 	gboolean is_queued;
 	gboolean is_subscribed;
+	gboolean sees_all;         /* of those signals, also what is about others */
+	GCancellable *cancellable; /* made when first asked for; cancelled when it has gone */
 	gint64 second;   /* of the monotonic clock: the one `sent` counts for */
 	guint sent;      /* Attempt signals in it */
 	guint64 skipped; /* Attempt signals left out since the last one */
@@ -59,6 +63,10 @@ struct _NgCall {
 	GVariant *parameters;
 	guint32 serial;                    /* socket: of the call; 0: no reply is wanted */
 	GDBusMethodInvocation *invocation; /* bus */
+	guint32 granted;                   /* bits by NgAction */
+	char *auth;                        /* NULL: the transport's */
+	gpointer data;
+	GDestroyNotify destroy;
 };
 
 struct _NgReply {
@@ -98,6 +106,7 @@ void ng_peers_free(NgPeers *peers);
 /* bus.c */
 NgBus *ng_bus_new(NgServer *server, void (*say)(const char *text, gpointer user_data));
 void ng_bus_free(NgBus *bus);
+GDBusConnection *ng_bus_connection(NgBus *bus);
 
 G_END_DECLS
 #endif

@@ -134,8 +134,10 @@ NgClient *ng_client_ref(NgClient *client)
 
 void ng_client_unref(NgClient *client)
 {
-	if (--client->refs == 0)
-		client->transport->free(client);
+	if (--client->refs > 0)
+		return;
+	g_clear_object(&client->cancellable);
+	client->transport->free(client);
 }
 
 void ng_client_join(NgClient *client, NgServer *server, guint32 uid)
@@ -167,6 +169,7 @@ void ng_client_leave(NgClient *client)
 	client->server = NULL;
 	client->share = NULL;
 	client->is_subscribed = FALSE;
+	client->sees_all = FALSE;
 	g_ptr_array_remove_fast(server->clients, client);
 	if (client->is_queued)
 		g_queue_remove(&share->ready, client);
@@ -176,6 +179,8 @@ void ng_client_leave(NgClient *client)
 			g_queue_remove(&server->turn, share);
 		g_hash_table_remove(server->shares, GUINT_TO_POINTER(share->uid));
 	}
+	if (client->cancellable)
+		g_cancellable_cancel(client->cancellable);
 	ng_client_unref(client);
 }
 
@@ -190,12 +195,22 @@ void ng_client_queue(NgClient *client)
 	ng_share_list(client->server, share);
 }
 
+GDBusConnection *ng_server_bus(NgServer *server)
+{
+	return server->bus ? ng_bus_connection(server->bus) : NULL;
+}
+
+static gboolean client_may_hear(const NgClient *client, guint32 uid)
+{
+	return client->is_admin || client->sees_all || client->uid == uid;
+}
+
 gboolean ng_server_has_subscriber(NgServer *server, guint32 uid)
 {
 	for (guint i = 0; i < server->clients->len; i++) {
 		const NgClient *client = g_ptr_array_index(server->clients, i);
 
-		if (client->is_subscribed && (client->is_admin || client->uid == uid))
+		if (client->is_subscribed && client_may_hear(client, uid))
 			return TRUE;
 	}
 	return FALSE;
@@ -258,7 +273,7 @@ void ng_server_signal_attempt(NgServer *server, guint32 uid, GVariant *attempt)
 	for (guint i = 0; i < subscribers->len; i++) {
 		NgClient *client = g_ptr_array_index(subscribers, i);
 
-		if (client->is_admin || client->uid == uid)
+		if (client_may_hear(client, uid))
 			client_signal_attempt(client, owned);
 	}
 }

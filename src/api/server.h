@@ -35,9 +35,23 @@ typedef struct _NgReply NgReply;
 /* Answers `call`, now or later, exactly once. `parameters` lives as long as the call. */
 typedef void (*NgMethodHandler)(NgCall *call, GVariant *parameters, gpointer user_data);
 
+/* What a caller must be permitted before a method is run for him. The service says who is (authorise, below). */
+typedef enum {
+	NG_ACTION_UNSTATED, /* a row that forgot to say: refused to everybody */
+	NG_ACTION_EVERYONE, /* any local user; for more than that the handler asks itself */
+	NG_ACTION_CHANGE,   /* the handler asks, once it knows whether its change tightens or loosens */
+	NG_ACTION_TIGHTEN,
+	NG_ACTION_LOOSEN,
+	NG_ACTION_PAUSE,
+	NG_ACTION_OBSERVE,
+	NG_ACTION_AUDIT,
+	NG_ACTION_CONFIGURE,
+	NG_ACTIONS,
+} NgAction;
+
 typedef struct {
 	const char *name;
-	gboolean root_only;
+	NgAction action;
 	NgMethodHandler handler;
 } NgMethod;
 
@@ -45,8 +59,10 @@ typedef struct {
 	const NgMethod *methods; /* borrowed; one for each method of the interface but Subscribe and Unsubscribe */
 	gsize n_methods;
 	gint64 admin_uid; /* may change, as uid 0 may; -1: nobody else */
-	/* A caller was refused what is for root alone; it has been answered. May be NULL. */
-	void (*refused)(guint32 uid, const char *auth, const char *method, gpointer user_data);
+	/* May the caller do this? TRUE: yes, and ng_call_grant() was called. FALSE: the call has been answered, or
+	 * ng_call_again() will be called when somebody has said yes. For NG_ACTION_CHANGE: could he be permitted any
+	 * change at all; the handler asks for the rest. NULL: only who may change everything. */
+	gboolean (*authorise)(NgCall *call, NgAction action, gpointer user_data);
 	gpointer user_data;
 } NgServerConfig;
 
@@ -63,6 +79,8 @@ void ng_server_join_bus(NgServer *server, void (*say)(const char *text, gpointer
 
 /* Clients connected now, both transports. */
 guint ng_server_n_clients(NgServer *server);
+/* The bus that is served now, or NULL. Borrowed. */
+GDBusConnection *ng_server_bus(NgServer *server);
 /* Somebody would get a signal about this uid. */
 gboolean ng_server_has_subscriber(NgServer *server, guint32 uid);
 /* To every subscriber. Takes a floating reference to `parameters`. */
@@ -73,10 +91,28 @@ void ng_server_signal_attempt(NgServer *server, guint32 uid, GVariant *attempt);
 
 /* The caller, as the kernel or the bus says. */
 guint32 ng_call_uid(NgCall *call);
-const char *ng_call_auth(NgCall *call);   /* "socket" or "bus" */
+const char *ng_call_auth(NgCall *call);   /* "socket" or "bus", or what ng_call_set_auth() said */
 const char *ng_call_method(NgCall *call); /* its name */
-/* May this caller change things and see everyone's. */
+GVariant *ng_call_parameters(NgCall *call);
+/* May this caller change things and see everyone's, without being asked about. */
 gboolean ng_call_is_admin(NgCall *call);
+/* On the bus: its connection, and the caller's unique name there. NULL on the socket. Borrowed. */
+GDBusConnection *ng_call_bus(NgCall *call, const char **ret_sender);
+/* The caller says that a person is there who may be asked. */
+gboolean ng_call_is_interactive(NgCall *call);
+/* Cancelled when the caller has gone. Borrowed. */
+GCancellable *ng_call_cancellable(NgCall *call);
+
+/* What was permitted for this one call, and how it was found out (for the audit chain). */
+void ng_call_grant(NgCall *call, NgAction action);
+gboolean ng_call_is_granted(NgCall *call, NgAction action);
+void ng_call_set_auth(NgCall *call, const char *auth);
+/* For what waits between two runs of a handler. Owned by the call. */
+void ng_call_set_data(NgCall *call, gpointer data, GDestroyNotify destroy);
+gpointer ng_call_data(NgCall *call);
+/* Run the method from its start once more, with what has been granted since: what it found the first time may be
+ * otherwise by now. Nothing happens for a caller who has gone; the call ends then. */
+void ng_call_again(NgCall *call);
 
 /* The answer; ends the call. `result` is a tuple or NULL for none; a floating reference is taken. */
 void ng_call_return(NgCall *call, GVariant *result);

@@ -24,6 +24,7 @@
 
 #include "guardd/attempts.h"
 #include "guardd/audit.h"
+#include "guardd/authority.h"
 #include "guardd/found.h"
 #include "guardd/loads.h"
 #include "guardd/methods.h"
@@ -267,11 +268,6 @@ static void engine_onlink_changed(gpointer data)
 	ng_loads_request(engine->loads, FALSE, NULL, NULL);
 }
 
-static void engine_refused(guint32 uid, const char *auth, const char *method, gpointer data)
-{
-	ng_audit_refused(((NgEngine *)data)->auditor, uid, auth, method);
-}
-
 static void engine_say(const char *text, gpointer data)
 {
 	g_printerr("netguardd: %s.\n", text);
@@ -339,7 +335,7 @@ static void engine_init(NgEngine *engine)
 	const NgLinkEvents events = { engine_event, engine_late, engine_enforcer_ended, engine };
 	const NgServerConfig server = { ng_methods, ng_n_methods,
 					engine->options->simulate && geteuid() != 0 ? (gint64)geteuid() : -1,
-					engine_refused, engine };
+					ng_authority_authorise, engine };
 
 	engine_read(engine);
 	engine->found = ng_found_new();

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guardd/audit.h"
+#include "guardd/authority.h"
 #include "guardd/methods.h"
 #include "guardd/store.h"
 
@@ -211,7 +212,7 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 			     profile);
 		return;
 	}
-	if (set_fields(call, app, before, &options, reason))
+	if (set_fields(call, app, before, &options, reason) && ng_authority_allows(engine, call, NG_ACTION_LOOSEN))
 		set_store(engine, call, found, app, reason, origin);
 }
 
@@ -236,6 +237,8 @@ void ng_method_forget(NgCall *call, GVariant *parameters, gpointer user_data)
 			     "There is no application “%s”. See netguard list for the names.", text);
 		return;
 	}
+	if (!ng_authority_allows(engine, call, NG_ACTION_LOOSEN))
+		return;
 	before = ng_policy_app_copy(app);
 	if (!ng_store_forget(engine->store, before->id, &error)) {
 		ng_method_fail(call, error);

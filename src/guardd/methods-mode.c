@@ -2,6 +2,7 @@
 /* Pause, Resume and Panic: what overrides every profile. Stored before it is in force, so that it survives a restart.
  */
 #include "guardd/audit.h"
+#include "guardd/authority.h"
 #include "guardd/methods.h"
 #include "guardd/truth.h"
 
@@ -80,7 +81,8 @@ void ng_method_resume(NgCall *call, GVariant *parameters, gpointer user_data)
 {
 	g_autoptr(GVariant) options = g_variant_get_child_value(parameters, 0);
 
-	mode_set(user_data, call, options, (NgMode){ NG_MODE_NORMAL, 0 }, "resume");
+	if (ng_authority_allows(user_data, call, NG_ACTION_LOOSEN))
+		mode_set(user_data, call, options, (NgMode){ NG_MODE_NORMAL, 0 }, "resume");
 }
 
 void ng_method_panic(NgCall *call, GVariant *parameters, gpointer user_data)

@@ -6,6 +6,7 @@
 
 #include "guardd/app-json.h"
 #include "guardd/audit.h"
+#include "guardd/authority.h"
 #include "guardd/methods.h"
 #include "guardd/store.h"
 
@@ -237,6 +238,8 @@ void ng_method_import(NgCall *call, GVariant *parameters, gpointer user_data)
 		import_free(import);
 	} else if (!import_plan(import, document, &error)) {
 		ng_method_fail(call, error);
+		import_free(import);
+	} else if (!ng_authority_allows(engine, call, NG_ACTION_LOOSEN)) {
 		import_free(import);
 	} else if (dry_run) {
 		import_answer(&(NgLoadResult){ .warning = "Nothing was changed: this was a dry run." }, import);
