@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of src/history share. history.c opens, mends and closes the file and keeps the health; attempts.c and
- * audit.c use it through ng_history_begin() and its companions and never call sqlite3_exec() or judge an error
+ * What the files of src/history share. history.c opens, mends and closes the file and keeps the health; the
+ * others use it through ng_history_begin() and its companions and never call sqlite3_exec() or judge an error
  * themselves. Engine, no privilege, one thread.
  *
  * Invariants: `db` is NULL or an open, current database with every statement prepared; outside a public function no
@@ -33,6 +33,18 @@ typedef enum {
 	NG_SQL_ATTEMPTS_DENIED,
 	NG_SQL_ATTEMPTS_DROP_OLD,
 	NG_SQL_ATTEMPTS_DROP_OLDEST,
+	NG_SQL_ATTEMPTS_DAY_OWN,
+	NG_SQL_ATTEMPTS_DAY_ALL,
+	NG_SQL_ACTIVITY_ADD,
+	NG_SQL_ACTIVITY,
+	NG_SQL_ACTIVITY_DROP,
+	NG_SQL_RUNS_SEEN,
+	NG_SQL_RUNS,
+	NG_SQL_RUNS_DROP,
+	NG_SQL_APPROVED,
+	NG_SQL_APPROVED_PUT,
+	NG_SQL_APPROVED_DROP,
+	NG_SQL_APPROVED_FORGET,
 	NG_SQL_AUDIT_ADD,
 	NG_SQL_AUDITS_NEWEST,
 	NG_SQL_AUDITS_ALL,
@@ -87,6 +99,9 @@ void ng_history_well(NgHistory *history);
 void ng_history_attempts_init(NgHistory *history);
 void ng_history_attempts_done(NgHistory *history);
 gboolean ng_history_attempts_prune(NgHistory *history, GError **error);
+
+/* --- activity.c --- */
+gboolean ng_history_activity_prune(NgHistory *history, GError **error);
 
 /* --- audit.c --- */
 /* Within a transaction. */

@@ -421,8 +421,13 @@ void ng_history_free(NgHistory *history)
 	g_free(history);
 }
 
+void ng_history_set_retention(NgHistory *history, const NgRetention *retention)
+{
+	history->retention = *retention;
+}
+
 gboolean ng_history_prune(NgHistory *history, GError **error)
 {
 	return ng_history_ready(history, error) && ng_history_attempts_prune(history, error) &&
-	       ng_history_audit_prune(history, error);
+	       ng_history_activity_prune(history, error) && ng_history_audit_prune(history, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * History: attempts, grouped and counted, and the audit chain, in one SQLite file with numbered migrations. Runs in the
- * engine, without privilege.
+ * History: attempts, grouped and counted, the audit chain, activity by the minute and the fingerprints of programs, in
+ * one SQLite file with numbered migrations. Runs in the engine, without privilege.
  *
  * A full disk or a damaged file costs history, never enforcement: every function here may fail, the caller goes on, and
  * ng_history_health() says so in words until writing works again. A damaged file is set aside (history.db.damaged-N, at
@@ -16,6 +16,9 @@
 #include "verdict/verdict.h"
 
 G_BEGIN_DECLS
+
+#define NG_HISTORY_HASH 32         /* bytes of a SHA-256 */
+#define NG_HISTORY_ACTIVITY_DAYS 8 /* of minutes; less where the retention says so */
 
 typedef struct _NgHistory NgHistory;
 
@@ -59,10 +62,27 @@ typedef struct {
 			      never dropped by size, only by age, and then the chain starts from a stated anchor. */
 } NgRetention;
 
+/* What was decided on of one file, and what is there now. Times in nanoseconds but `time`. */
+typedef struct {
+	const char *app;                  /* id */
+	const char *path;                 /* any bytes */
+	guint8 approved[NG_HISTORY_HASH]; /* SHA-256 of the file that was meant */
+	gint64 time;                      /* when it was */
+	guint8 sha256[NG_HISTORY_HASH];   /* of the file that had these stat data */
+	guint64 size;
+	gint64 mtime_ns;
+	gint64 ctime_ns;
+	guint64 dev; /* st_dev */
+	guint64 ino;
+} NgApproved;
+
 /* Opens or makes folder/history.db. Never NULL: when it cannot be opened, writes fail and health says why. */
 NgHistory *ng_history_new(const char *folder, const NgRetention *retention);
 void ng_history_free(NgHistory *history); /* flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgHistory, ng_history_free)
+
+/* From the next prune on. */
+void ng_history_set_retention(NgHistory *history, const NgRetention *retention);
 
 /* Remember an attempt. Alike ones (same hour, source, uid, exe, app, decider, profile, call, remote address, port,
  * protocol, verdict, reason, simulated; the port of an arriving flow does not count) become one row with a count. Kept
@@ -97,6 +117,34 @@ gboolean ng_history_verify(NgHistory *history, guint64 *ret_records, guint64 *re
 
 /* Blocked attempts of one application since a time (all users); those alike within the hour count as of the latest. */
 guint64 ng_history_denied_since(NgHistory *history, const char *app, gint64 since);
+
+/* Blocked attempts of one UTC day (days since the epoch) of one user's programs (uid -1: everyone's), as of the last
+ * flush. `row` is called for each user and application that has any; it must not call the history. */
+typedef void (*NgDeniedRow)(const char *app, guint64 count, gpointer user_data);
+gboolean ng_history_denied_on(NgHistory *history, gint64 uid, gint64 day, NgDeniedRow row, gpointer user_data,
+			      GError **error);
+
+/* Activity: connections that were allowed and blocked, by the minute. All times in seconds here. Add to a minute, and
+ * note that the service, which started at `run_start`, still runs at `now`: both in one small write. Zeros only note.
+ */
+gboolean ng_history_activity_add(NgHistory *history, gint64 run_start, gint64 now, gint64 minute, guint64 allowed,
+				 guint64 blocked, GError **error);
+/* Calls `row` for each bucket of `step` seconds (a multiple of 60) that has any, from the minute of `since` on, the
+ * oldest first, at most `limit`. Buckets start at multiples of `step`. */
+typedef void (*NgActivityRow)(gint64 start, guint64 allowed, guint64 blocked, gpointer user_data);
+gboolean ng_history_activity(NgHistory *history, gint64 since, guint step, guint limit, NgActivityRow row,
+			     gpointer user_data, GError **error);
+/* Without a gap the service is known to have run from `since` to `run_start`. After a crash it is known up to the last
+ * write. */
+gboolean ng_history_ran(NgHistory *history, gint64 since, gint64 run_start);
+
+/* Fingerprints: all of them, sorted by application and path; `row` must not call the history. */
+typedef void (*NgApprovedRow)(const NgApproved *approved, gpointer user_data);
+gboolean ng_history_approved(NgHistory *history, NgApprovedRow row, gpointer user_data, GError **error);
+/* Put one in the place of what there is for its application and path. */
+gboolean ng_history_approved_put(NgHistory *history, const NgApproved *approved, GError **error);
+/* Drop that of one path; NULL: of all paths of the application. */
+gboolean ng_history_approved_drop(NgHistory *history, const char *app, const char *path, GError **error);
 
 /* Apply the retention; called about once a minute, does a bounded amount of work. */
 gboolean ng_history_prune(NgHistory *history, GError **error);

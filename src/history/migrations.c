@@ -4,10 +4,15 @@
  * change one that was released. Also the text of every statement, so that all the SQL is in one place. Engine, no
  * privilege.
  *
+ * activity.minute and the times of `runs` are seconds, all other times microseconds. approved.approved is the hash of
+ * the file that was meant, sha256 of the one that is there now, with the stat data it had then.
+ *
  * attempts.key is the first 16 bytes of a hash over what makes attempts alike (attempts.c); `chain` has one row: what
  * lies before the first audit record kept (the anchor), and the last record (the head), so that a cut tail is noticed.
  */
 #include "history/history-private.h"
+
+#define DAY_OF_LAST "last / 86400000000" /* days since the epoch, UTC; the text is part of an index */
 
 static const char *const migrations[] = {
 	/* 1: attempts */
@@ -29,6 +34,17 @@ static const char *const migrations[] = {
 	" id INTEGER PRIMARY KEY CHECK (id = 1), anchor_seq INTEGER NOT NULL, anchor BLOB NOT NULL,"
 	" head_seq INTEGER NOT NULL, head BLOB NOT NULL);"
 	"INSERT INTO chain VALUES (1, 0, zeroblob(32), 0, zeroblob(32));",
+	/* 3: activity by the minute, when the service ran, and each user's blocked attempts without a look at the rows
+	 */
+	"CREATE TABLE activity ("
+	" minute INTEGER PRIMARY KEY, allowed INTEGER NOT NULL, blocked INTEGER NOT NULL);"
+	"CREATE TABLE runs (start INTEGER PRIMARY KEY, seen INTEGER NOT NULL);"
+	"CREATE INDEX attempts_denied ON attempts (" DAY_OF_LAST ", uid, app, count) WHERE allowed = 0;",
+	/* 4: fingerprints of programs; a path may hold any byte */
+	"CREATE TABLE approved ("
+	" app TEXT NOT NULL, path BLOB NOT NULL, approved BLOB NOT NULL, time INTEGER NOT NULL, sha256 BLOB NOT NULL,"
+	" size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, dev INTEGER NOT NULL,"
+	" ino INTEGER NOT NULL, PRIMARY KEY (app, path)) WITHOUT ROWID;",
 };
 
 #define ATTEMPT_COLUMNS                                                                                                \
@@ -36,6 +52,7 @@ static const char *const migrations[] = {
 	"proto,"                                                                                                       \
 	" call, raw, onlink, allowed, reason, class"
 #define ATTEMPT_WHERE "last >= ?2 AND (?3 < 0 OR uid = ?3) AND (?4 < 0 OR allowed = ?4) ORDER BY last DESC LIMIT ?5"
+#define APPROVED_COLUMNS "app, path, approved, time, sha256, size, mtime, ctime, dev, ino"
 #define AUDIT_COLUMNS "seq, time, uid, auth, action, app, before, after, reason, origin, hash"
 
 static const char *const texts[NG_SQL_STATEMENTS] = {
@@ -59,6 +76,27 @@ static const char *const texts[NG_SQL_STATEMENTS] = {
 				     " (SELECT id FROM attempts WHERE last < ?1 ORDER BY last LIMIT ?2)",
 	[NG_SQL_ATTEMPTS_DROP_OLDEST] =
 		"DELETE FROM attempts WHERE id IN (SELECT id FROM attempts ORDER BY last LIMIT ?1)",
+	/* Grouped in the order of the index: nothing is sorted. */
+	[NG_SQL_ATTEMPTS_DAY_OWN] = "SELECT app, sum(count) FROM attempts INDEXED BY attempts_denied"
+				    " WHERE allowed = 0 AND " DAY_OF_LAST " = ?1 AND uid = ?2 GROUP BY app",
+	[NG_SQL_ATTEMPTS_DAY_ALL] = "SELECT app, sum(count) FROM attempts INDEXED BY attempts_denied"
+				    " WHERE allowed = 0 AND " DAY_OF_LAST " = ?1 AND ?2 < 0 GROUP BY uid, app",
+	[NG_SQL_ACTIVITY_ADD] = "INSERT INTO activity (minute, allowed, blocked) VALUES (?1, ?2, ?3)"
+				" ON CONFLICT (minute) DO UPDATE SET"
+				" allowed = min(allowed + excluded.allowed, 9007199254740992),"
+				" blocked = min(blocked + excluded.blocked, 9007199254740992)",
+	[NG_SQL_ACTIVITY] = "SELECT minute - minute % ?2, sum(allowed), sum(blocked) FROM activity"
+			    " WHERE minute >= ?1 GROUP BY 1 ORDER BY 1 LIMIT ?3",
+	[NG_SQL_ACTIVITY_DROP] = "DELETE FROM activity WHERE minute < ?1",
+	[NG_SQL_RUNS_SEEN] = "INSERT INTO runs (start, seen) VALUES (?1, ?2)"
+			     " ON CONFLICT (start) DO UPDATE SET seen = max(seen, excluded.seen)",
+	[NG_SQL_RUNS] = "SELECT start, seen FROM runs WHERE seen >= ?1 AND start < ?2 ORDER BY start DESC",
+	[NG_SQL_RUNS_DROP] = "DELETE FROM runs WHERE seen < ?1",
+	[NG_SQL_APPROVED] = "SELECT " APPROVED_COLUMNS " FROM approved ORDER BY app, path",
+	[NG_SQL_APPROVED_PUT] = "INSERT OR REPLACE INTO approved (" APPROVED_COLUMNS
+				") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[NG_SQL_APPROVED_DROP] = "DELETE FROM approved WHERE app = ?1 AND path = ?2",
+	[NG_SQL_APPROVED_FORGET] = "DELETE FROM approved WHERE app = ?1",
 	[NG_SQL_AUDIT_ADD] =
 		"INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[NG_SQL_AUDITS_NEWEST] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE time >= ?1 ORDER BY seq DESC LIMIT ?2",

@@ -407,6 +407,10 @@ static void test_older(void)
 	make_history(folder);
 	damage_sql(path, "DROP TABLE audit");
 	damage_sql(path, "DROP TABLE chain");
+	damage_sql(path, "DROP TABLE activity");
+	damage_sql(path, "DROP TABLE runs");
+	damage_sql(path, "DROP INDEX attempts_denied");
+	damage_sql(path, "DROP TABLE approved");
 	damage_sql(path, "PRAGMA user_version = 1");
 	NgHistory *history = ng_history_new(folder, NULL);
 	g_assert_null(ng_history_health(history));
