@@ -217,7 +217,8 @@ static void test_flood(void)
 	g_assert_cmpint(test_sql(folder, "SELECT count(*) FROM attempts"), ==, N);
 	g_assert_cmpuint(ng_history_denied_since(history, "curl", 0), ==, N);
 	g_assert_cmpint(g_stat(wal, &info), ==, 0);
-	g_assert_cmpint(info.st_size, <=, NG_HISTORY_WAL_BYTES + 1024 * 1024);
+	/* The log is begun anew once it is longer than its limit, so the last batch of all groups may come on top. */
+	g_assert_cmpint(info.st_size, <=, 2 * NG_HISTORY_WAL_BYTES);
 	ng_history_free(history);
 	test_folder_free(folder);
 }
