@@ -34,6 +34,9 @@ struct ng_backend {
 	int (*counts)(void *self, void (*fn)(void *user_data, const struct ng_app_counts *counts), void *user_data);
 	/* Connections now. */
 	int (*sockets)(void *self, void (*fn)(void *user_data, const struct ng_socket *socket), void *user_data);
+	/* What runs now. 0 or negative errno; *ret_left_out and *ret_unseen as in ng_programs_are. */
+	int (*programs)(void *self, void (*fn)(void *user_data, const struct ng_program *program), void *user_data,
+			uint32_t *ret_left_out, uint32_t *ret_unseen);
 	/* A descriptor that is readable when there are events, or -1; and the longest time in ms until poll() wants to
 	 * be called again (-1: only when readable). */
 	int (*event_fd)(void *self, int *ret_timeout_ms);

@@ -32,12 +32,21 @@ uint64_t ng_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* The path by which a file was last started; unchanged if nobody remembers. */
+void ng_bpf_find_name(const struct ng_bpf *self, const struct ng_exe_key *key, char path[512])
+{
+	char name[256];
+
+	if (bpf_map_lookup_elem(ng_bpf_map(self, "names"), key, name) == 0 && name[0] == '/')
+		(void)snprintf(path, 512, "%.255s", name);
+}
+
 /* The path of a program's file: as the living process shows it, if it is still that file; else as it was last started.
  */
 static void find_exe(const struct ng_bpf *self, const struct ng_event *event, char path[512])
 {
 	const struct ng_exe_key key = { .ino = event->exe_ino, .dev = event->exe_dev };
-	char link[64], name[256];
+	char link[64];
 	struct statx file;
 	ssize_t length = 0;
 
@@ -55,8 +64,7 @@ static void find_exe(const struct ng_bpf *self, const struct ng_event *event, ch
 		}
 		path[0] = '\0';
 	}
-	if (bpf_map_lookup_elem(ng_bpf_map(self, "names"), &key, name) == 0 && name[0] == '/')
-		(void)snprintf(path, 512, "%.255s", name);
+	ng_bpf_find_name(self, &key, path);
 }
 
 static uint64_t events_lost(const struct ng_bpf *self)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the bpf backend share. bpf.c opens, reports and holds the table of functions; bpf-attach.c loads,
- * attaches, pins and adopts; bpf-image.c writes an image into the maps; bpf-sockets.c walks open sockets; bpf-events.c
- * reads the ring. All of it runs in the enforcer, in one thread, with its capabilities.
+ * attaches, pins and adopts; bpf-image.c writes an image into the maps; bpf-sockets.c walks open sockets,
+ * bpf-programs.c processes; bpf-events.c reads the ring. All of it runs in the enforcer, in one thread, with its
+ * capabilities.
  */
 #ifndef NG_BPF_PRIVATE_H
 #define NG_BPF_PRIVATE_H
@@ -123,6 +124,11 @@ int ng_bpf_counts(struct ng_bpf *self, void (*fn)(void *, const struct ng_app_co
 int ng_bpf_events_open(struct ng_bpf *self);
 int ng_bpf_event_fd(void *self, int *ret_timeout_ms);
 int ng_bpf_poll(void *self, ng_backend_event_fn fn, void *user_data);
+void ng_bpf_find_name(const struct ng_bpf *self, const struct ng_exe_key *key, char path[512]);
+
+/* bpf-programs.c */
+int ng_bpf_programs(void *self, void (*fn)(void *, const struct ng_program *), void *fn_data, uint32_t *ret_left_out,
+		    uint32_t *ret_unseen);
 
 /* bpf.c */
 int ng_bpf_map(const struct ng_bpf *self, const char *name);

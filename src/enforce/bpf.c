@@ -375,6 +375,7 @@ const struct ng_backend ng_backend_bpf = {
 	.status = bpf_status,
 	.counts = bpf_counts,
 	.sockets = bpf_sockets,
+	.programs = ng_bpf_programs,
 	.event_fd = ng_bpf_event_fd,
 	.poll = ng_bpf_poll,
 };

@@ -39,6 +39,15 @@ static void send_raw(int to, const void *bytes, size_t length, int with_fd)
 	(void)!sendmsg(to, &envelope, 0);
 }
 
+static void need_programs(const struct ng_programs_are *page)
+{
+	need(page->n <= NG_PROGRAMS_PER_MESSAGE);
+	for (uint32_t i = 0; i < page->n; i++) {
+		need(page->programs[i].n_uids <= NG_PROGRAM_UIDS);
+		need(memchr(page->programs[i].path, '\0', sizeof(page->programs[i].path)) != NULL);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t bytes[sizeof(struct ng_message) + 64] = { 0 };
@@ -58,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			need(message.counts.n <= NG_COUNTS_PER_MESSAGE);
 		if (message.type == NG_MESSAGE_SOCKETS_ARE)
 			need(message.sockets.n <= NG_SOCKETS_PER_MESSAGE);
+		if (message.type == NG_MESSAGE_PROGRAMS_ARE)
+			need_programs(&message.programs);
 		if (message.type == NG_MESSAGE_EVENT)
 			need(memchr(message.event.exe, '\0', sizeof(message.event.exe)) != NULL);
 		if (message.type == NG_MESSAGE_LOADED)

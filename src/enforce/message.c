@@ -57,6 +57,18 @@ static int take_fd(struct msghdr *envelope, int *ret_fd)
 
 #define TERMINATE(text) ((text)[sizeof(text) - 1] = '\0')
 
+static int check_programs(struct ng_programs_are *page)
+{
+	if (page->n > NG_PROGRAMS_PER_MESSAGE)
+		return -EBADMSG;
+	for (uint32_t i = 0; i < page->n; i++) {
+		if (page->programs[i].n_uids > NG_PROGRAM_UIDS)
+			return -EBADMSG;
+		TERMINATE(page->programs[i].path);
+	}
+	return 0;
+}
+
 static int check(struct ng_message *message)
 {
 	if (message->magic != NG_MESSAGE_MAGIC || message->version != NG_MESSAGE_VERSION)
@@ -67,6 +79,7 @@ static int check(struct ng_message *message)
 	case NG_MESSAGE_COUNTS:
 	case NG_MESSAGE_VERIFY:
 	case NG_MESSAGE_SOCKETS:
+	case NG_MESSAGE_PROGRAMS:
 		return 0;
 	case NG_MESSAGE_LOADED:
 		TERMINATE(message->loaded.why);
@@ -80,6 +93,8 @@ static int check(struct ng_message *message)
 		return message->counts.n <= NG_COUNTS_PER_MESSAGE ? 0 : -EBADMSG;
 	case NG_MESSAGE_SOCKETS_ARE:
 		return message->sockets.n <= NG_SOCKETS_PER_MESSAGE ? 0 : -EBADMSG;
+	case NG_MESSAGE_PROGRAMS_ARE:
+		return check_programs(&message->programs);
 	case NG_MESSAGE_EVENT:
 		TERMINATE(message->event.exe);
 		TERMINATE(message->event.event.comm);

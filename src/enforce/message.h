@@ -21,14 +21,16 @@
 /* Requests. */
 #define NG_MESSAGE_LOAD 1u /* with a memfd holding an image, sealed against writing, shrinking and growing */
 #define NG_MESSAGE_STATUS 2u
-#define NG_MESSAGE_COUNTS 3u  /* answered by one or more COUNTS messages, the last with more == 0 */
-#define NG_MESSAGE_VERIFY 4u  /* look whether all that was attached is still attached; answered by STATUS */
-#define NG_MESSAGE_SOCKETS 5u /* connections now; answered by one or more SOCKETS messages */
+#define NG_MESSAGE_COUNTS 3u   /* answered by one or more COUNTS messages, the last with more == 0 */
+#define NG_MESSAGE_VERIFY 4u   /* look whether all that was attached is still attached; answered by STATUS */
+#define NG_MESSAGE_SOCKETS 5u  /* connections now; answered by one or more SOCKETS messages */
+#define NG_MESSAGE_PROGRAMS 6u /* what runs now; answered by one or more PROGRAMS messages */
 /* Replies. */
 #define NG_MESSAGE_LOADED 101u
 #define NG_MESSAGE_STATUS_IS 102u
 #define NG_MESSAGE_COUNTS_ARE 103u
 #define NG_MESSAGE_SOCKETS_ARE 105u
+#define NG_MESSAGE_PROGRAMS_ARE 106u
 /* Unasked. */
 #define NG_MESSAGE_EVENT 201u
 
@@ -111,6 +113,40 @@ struct ng_sockets_are {
 	struct ng_socket sockets[NG_SOCKETS_PER_MESSAGE];
 };
 
+/* The processes that run one file under one path and answer to one application. Kernel threads are none. */
+#define NG_PROGRAM_DELETED 0x1u        /* the file has no name any more: it was removed or replaced while it ran */
+#define NG_PROGRAM_ELSEWHERE 0x2u      /* none of them is in the machine's first mount namespace: path is theirs */
+#define NG_PROGRAM_MORE_UIDS 0x4u      /* there are more users than `uids` holds */
+#define NG_PROGRAM_MORE_ANCESTORS 0x8u /* likewise for `ancestors` */
+#define NG_PROGRAM_UIDS 12
+#define NG_PROGRAM_ANCESTORS (NG_TAG_APPS - 1)
+struct ng_program {
+	struct ng_exe_key key; /* all zero: cannot be told */
+	uint64_t app_key;      /* what the kernel takes it for; 0: the default, or nothing is in force */
+	uint64_t ancestors[NG_PROGRAM_ANCESTORS]; /* other applications that some of them are held to; 0: no more */
+	uint64_t started_ms;                      /* the oldest of them, on CLOCK_BOOTTIME */
+	uint32_t pid;                             /* the oldest of them */
+	uint32_t processes;
+	uint32_t n_uids;
+	uint32_t flags;                 /* NG_PROGRAM_* */
+	uint32_t uids[NG_PROGRAM_UIDS]; /* real user ids, ascending */
+	char path[512]; /* NUL-terminated, as their mount namespace shows it; empty: longer than that, or not known */
+};
+_Static_assert(sizeof(struct ng_program) == 664, "ng_program: size");
+#define NG_PROGRAMS_PER_MESSAGE 6
+#define NG_PROGRAMS_MAX 4096u            /* told in one answer */
+#define NG_PROGRAMS_MAX_PROCESSES 65536u /* looked at for one answer */
+struct ng_programs_are {
+	uint32_t more;
+	uint32_t n;
+	/* In the last message. */
+	int32_t error;     /* 0, or the negative errno that ended the walk: the list is not whole */
+	uint32_t left_out; /* processes that are not in the list because of the two limits */
+	uint32_t unseen;   /* processes that may not be looked at (simulation) */
+	uint32_t pad;
+	struct ng_program programs[NG_PROGRAMS_PER_MESSAGE];
+};
+
 struct ng_event_report {
 	struct ng_event event;
 	uint64_t app_key;     /* of event.app; 0: the default */
@@ -130,6 +166,7 @@ struct ng_message {
 		struct ng_loaded loaded;
 		struct ng_counts_are counts;
 		struct ng_sockets_are sockets;
+		struct ng_programs_are programs;
 		struct ng_event_report event;
 		uint8_t bytes[4080];
 	};

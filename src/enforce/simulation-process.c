@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Processes and their sockets from /proc; the contract is in simulation-process.h.
- *
- * The device of an executable is the superblock's, as the kernel programs and the image have it: stat() shows another
- * one on btrfs and overlayfs, so the mount is asked for (statx, Linux 5.8) and looked up in mountinfo, in ours or, for
- * a process in another mount namespace, in its own. On an older kernel st_dev has to do.
- */
+/* Processes and their sockets from /proc; the contract is in simulation-process.h. */
 #include "enforce/simulation-process.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-
-#define MAX_MOUNT_LINES 100000u
-#define DEVICE_MINOR_BITS 20 /* of the kernel's own dev_t: include/linux/kdev_t.h */
+#include "enforce/exe.h"
 
 static void close_folder(DIR **folder)
 {
@@ -29,60 +19,6 @@ static void close_folder(DIR **folder)
 		closedir(*folder);
 }
 #define auto_folder NG_CLEANUP(close_folder) DIR *
-
-/* The device of mount `id` as told by a mountinfo (proc(5)), or 0. */
-static uint32_t mount_device(int folder, const char *name, uint64_t id)
-{
-	ng_auto_fd fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-	ng_auto_file file = fd < 0 ? NULL : fdopen(fd, "re");
-	ng_auto_free char *line = NULL;
-	size_t size = 0;
-
-	if (!file)
-		return 0;
-	(void)ng_steal_fd(&fd);
-	for (unsigned int i = 0; i < MAX_MOUNT_LINES && getline(&line, &size, file) > 0; i++) {
-		unsigned int major, minor;
-		uint64_t mount;
-
-		if (sscanf(line, "%" SCNu64 " %*u %u:%u ", &mount, &major, &minor) == 3 && mount == id)
-			return major << DEVICE_MINOR_BITS | minor;
-	}
-	return 0;
-}
-
-/* The last answer serves for the next question: nearly all programs lie on one mount. */
-struct mount_memory {
-	uint64_t id;
-	uint32_t device;
-};
-
-static uint32_t device_of(struct mount_memory *memory, int process, const struct statx *file)
-{
-	uint32_t device = 0;
-
-	if (!(file->stx_mask & STATX_MNT_ID))
-		return file->stx_dev_major << DEVICE_MINOR_BITS | file->stx_dev_minor;
-	if (memory->device != 0 && memory->id == file->stx_mnt_id)
-		return memory->device;
-	device = mount_device(AT_FDCWD, "/proc/self/mountinfo", file->stx_mnt_id);
-	if (device == 0)
-		device = mount_device(process, "mountinfo", file->stx_mnt_id);
-	if (device == 0)
-		return file->stx_dev_major << DEVICE_MINOR_BITS | file->stx_dev_minor;
-	*memory = (struct mount_memory){ file->stx_mnt_id, device };
-	return device;
-}
-
-static bool exe_read(struct mount_memory *memory, int process, struct ng_exe_key *ret_key)
-{
-	struct statx file;
-
-	if (statx(process, "exe", 0, STATX_INO | STATX_MNT_ID, &file) < 0)
-		return false;
-	*ret_key = (struct ng_exe_key){ .ino = file.stx_ino, .dev = device_of(memory, process, &file) };
-	return true;
-}
 
 /* Reads a short file whole; the length, or -1. */
 static ssize_t text_read(int folder, const char *name, char *buffer, size_t size)
@@ -108,7 +44,7 @@ static uint32_t parent_read(int process)
 	return after && sscanf(after, ") %*c %u", &parent) == 1 ? parent : 0;
 }
 
-static void ancestors_read(struct mount_memory *memory, int proc, int process, struct ng_process *ret_process)
+static void ancestors_read(struct ng_mounts *mounts, int proc, int process, struct ng_process *ret_process)
 {
 	uint32_t parent = parent_read(process);
 
@@ -121,7 +57,7 @@ static void ancestors_read(struct mount_memory *memory, int proc, int process, s
 		folder = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (folder < 0)
 			return;
-		if (exe_read(memory, folder, key))
+		if (ng_exe_read(mounts, folder, key, NULL))
 			ret_process->n_ancestors++;
 		parent = parent_read(folder);
 	}
@@ -139,19 +75,18 @@ static void path_read(int process, char path[512])
 	memset(path + length, 0, 512 - length);
 }
 
-static void process_read(struct mount_memory *memory, int proc, int process, uint32_t pid,
-			 struct ng_process *ret_process)
+static void process_read(struct ng_mounts *mounts, int proc, int process, uint32_t pid, struct ng_process *ret_process)
 {
 	char comm[32];
 	ssize_t n = text_read(process, "comm", comm, sizeof(comm));
 
 	*ret_process = (struct ng_process){ .pid = pid };
-	exe_read(memory, process, &ret_process->exe);
+	(void)ng_exe_read(mounts, process, &ret_process->exe, NULL);
 	path_read(process, ret_process->path);
 	if (n > 0)
 		memcpy(ret_process->comm, comm, strnlen(comm, 15));
 	ret_process->comm[strcspn(ret_process->comm, "\n")] = '\0';
-	ancestors_read(memory, proc, process, ret_process);
+	ancestors_read(mounts, proc, process, ret_process);
 }
 
 /* Room for one element more; 0, -ENOMEM, or -E2BIG past the limit. */
@@ -185,7 +120,7 @@ struct walk {
 	const uint64_t *inodes;
 	size_t n_inodes;
 	int proc;
-	struct mount_memory memory;
+	struct ng_mounts mounts;
 	struct ng_process_table *table;
 };
 
@@ -232,7 +167,7 @@ static int walk_process(struct walk *walk, const char *name, uint32_t pid)
 		       sizeof(*table->processes), NG_PROCESS_MAX);
 	if (r < 0)
 		return r;
-	process_read(&walk->memory, walk->proc, process, pid, &table->processes[table->n_processes++]);
+	process_read(&walk->mounts, walk->proc, process, pid, &table->processes[table->n_processes++]);
 	return 0;
 }
 

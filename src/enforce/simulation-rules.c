@@ -68,6 +68,11 @@ static uint32_t slot_of_exe(const struct ng_rules *rules, const struct ng_exe_ke
 	return exe ? exe->app + 1 : NG_SLOT_DEFAULT;
 }
 
+uint64_t ng_rules_app_key(const struct ng_rules *rules, const struct ng_exe_key *exe)
+{
+	return rules->image.apps[slot_of_exe(rules, exe) - 1].key;
+}
+
 static void tag_add(struct ng_tag *tag, uint32_t slot)
 {
 	for (int i = 0; i < NG_TAG_APPS; i++) {

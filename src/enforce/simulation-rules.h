@@ -30,6 +30,9 @@ void ng_rules_done(struct ng_rules *rules);
  * NG_SLOT_NONE and NG_SLOT_DEFAULT keep their meaning. */
 void ng_rules_tag(const struct ng_rules *rules, const struct ng_process *process, struct ng_tag *ret_tag);
 
+/* The key of the application that has this file; 0: the default. */
+uint64_t ng_rules_app_key(const struct ng_rules *rules, const struct ng_exe_key *exe);
+
 /* Fills flow->onlink, then decides. */
 struct ng_ruling ng_rules_judge(const struct ng_rules *rules, const struct ng_tag *tag, struct ng_flow *flow);
 

@@ -26,6 +26,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "enforce/programs.h"
 #include "enforce/simulation-process.h"
 #include "enforce/simulation-rules.h"
 #include "enforce/sockdiag.h"
@@ -455,6 +456,22 @@ static int simulation_sockets(void *instance, void (*fn)(void *, const struct ng
 	return r;
 }
 
+static void simulation_identify(void *instance, struct ng_program *one)
+{
+	const struct simulation *self = instance;
+
+	one->app_key = ng_rules_app_key(&self->rules, &one->key);
+}
+
+static int simulation_programs(void *instance, void (*fn)(void *, const struct ng_program *), void *user_data,
+			       uint32_t *ret_left_out, uint32_t *ret_unseen)
+{
+	const struct simulation *self = instance;
+
+	return ng_programs_walk(self->rules.bytes ? simulation_identify : NULL, instance, fn, user_data, ret_left_out,
+				ret_unseen);
+}
+
 const struct ng_backend ng_backend_simulation = {
 	.name = "simulation",
 	.id = NG_BACKEND_SIMULATION,
@@ -464,6 +481,7 @@ const struct ng_backend ng_backend_simulation = {
 	.status = simulation_status,
 	.counts = simulation_counts,
 	.sockets = simulation_sockets,
+	.programs = simulation_programs,
 	.event_fd = simulation_event_fd,
 	.poll = simulation_poll,
 };

@@ -84,6 +84,29 @@ static void malformed(struct pair *pair, gconstpointer unused)
 	g_assert_cmpint(ng_message_receive(pair->ends[1], &got, &fd), ==, -EBADMSG);
 }
 
+static void programs(struct pair *pair, gconstpointer unused)
+{
+	struct ng_message sent = message_of(NG_MESSAGE_PROGRAMS_ARE), got;
+	struct ng_program *one = &sent.programs.programs[NG_PROGRAMS_PER_MESSAGE - 1];
+	int fd = -1;
+
+	sent.programs.n = NG_PROGRAMS_PER_MESSAGE;
+	one->n_uids = NG_PROGRAM_UIDS;
+	memset(one->path, 'x', sizeof(one->path));
+	g_assert_cmpint(ng_message_send(pair->ends[0], &sent, -1), ==, 0);
+	g_assert_cmpint(ng_message_receive(pair->ends[1], &got, &fd), ==, 0);
+	g_assert_cmpuint(strlen(got.programs.programs[NG_PROGRAMS_PER_MESSAGE - 1].path), ==, sizeof(one->path) - 1);
+	one->n_uids++;
+	g_assert_cmpint(ng_message_send(pair->ends[0], &sent, -1), ==, 0);
+	g_assert_cmpint(ng_message_receive(pair->ends[1], &got, &fd), ==, -EBADMSG);
+	sent.programs.n--; /* what lies past the count is not looked at */
+	g_assert_cmpint(ng_message_send(pair->ends[0], &sent, -1), ==, 0);
+	g_assert_cmpint(ng_message_receive(pair->ends[1], &got, &fd), ==, 0);
+	sent.programs.n = NG_PROGRAMS_PER_MESSAGE + 1;
+	g_assert_cmpint(ng_message_send(pair->ends[0], &sent, -1), ==, 0);
+	g_assert_cmpint(ng_message_receive(pair->ends[1], &got, &fd), ==, -EBADMSG);
+}
+
 static void full_and_gone(struct pair *pair, gconstpointer unused)
 {
 	struct ng_message event = message_of(NG_MESSAGE_EVENT), got;
@@ -108,6 +131,8 @@ int main(int argc, char **argv)
 	g_test_add("/message/a descriptor comes with LOAD and with nothing else", struct pair, NULL, set_up,
 		   descriptor_rules, tear_down);
 	g_test_add("/message/a wrong size, type or count is refused", struct pair, NULL, set_up, malformed, tear_down);
+	g_test_add("/message/programs past their limits are refused and their paths end", struct pair, NULL, set_up,
+		   programs, tear_down);
 	g_test_add("/message/a reader that is stopped or gone never blocks the writer", struct pair, NULL, set_up,
 		   full_and_gone, tear_down);
 	return g_test_run();

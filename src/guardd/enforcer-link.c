@@ -81,6 +81,8 @@ static guint32 link_answer_of(guint32 type)
 		return NG_MESSAGE_COUNTS_ARE;
 	case NG_MESSAGE_SOCKETS:
 		return NG_MESSAGE_SOCKETS_ARE;
+	case NG_MESSAGE_PROGRAMS:
+		return NG_MESSAGE_PROGRAMS_ARE;
 	default:
 		g_assert_not_reached();
 	}
@@ -101,6 +103,8 @@ void ng_link_ask(NgLink *link, guint32 type, int fd, guint timeout_ms, NgLinkRep
 		request->parts = g_array_new(FALSE, FALSE, sizeof(struct ng_app_counts));
 	else if (type == NG_MESSAGE_SOCKETS)
 		request->parts = g_array_new(FALSE, FALSE, sizeof(struct ng_socket));
+	else if (type == NG_MESSAGE_PROGRAMS)
+		request->parts = g_array_new(FALSE, FALSE, sizeof(struct ng_program));
 	g_hash_table_insert(link->requests, &request->seq, request);
 	message->magic = NG_MESSAGE_MAGIC;
 	message->version = NG_MESSAGE_VERSION;
@@ -136,6 +140,11 @@ static gboolean request_collect(Request *request, const struct ng_message *messa
 		if (request->parts->len < NG_LINK_MAX_SOCKETS)
 			g_array_append_vals(request->parts, message->sockets.sockets, message->sockets.n);
 		return message->sockets.more != 0;
+	}
+	if (message->type == NG_MESSAGE_PROGRAMS_ARE) {
+		if (request->parts->len < NG_PROGRAMS_MAX)
+			g_array_append_vals(request->parts, message->programs.programs, message->programs.n);
+		return message->programs.more != 0;
 	}
 	return FALSE;
 }

@@ -28,8 +28,8 @@ typedef struct {
 } NgLinkEvents;
 
 /* `reply` is the answer (the last message of it), borrowed; `parts` are the collected entries of COUNTS (struct
- * ng_app_counts) or SOCKETS (struct ng_socket), borrowed. Without an answer `reply` is NULL and `failure` a sentence.
- */
+ * ng_app_counts), SOCKETS (struct ng_socket) or PROGRAMS (struct ng_program), borrowed. Without an answer `reply` is
+ * NULL and `failure` a sentence. */
 typedef void (*NgLinkReply)(const struct ng_message *reply, GArray *parts, const char *failure, gpointer user_data);
 
 /* Takes `fd`. */

@@ -132,11 +132,26 @@ static void add_socket(void *user_data, const struct ng_socket *socket)
 	page->sockets[page->n++] = *socket;
 }
 
+static void add_program(void *user_data, const struct ng_program *program)
+{
+	struct parts *parts = user_data;
+	struct ng_programs_are *page = &parts->reply->programs;
+
+	if (page->n == NG_PROGRAMS_PER_MESSAGE) {
+		page->more = 1;
+		answer(parts->enforcer, parts->reply, NG_MESSAGE_PROGRAMS_ARE, parts->seq);
+		memset(page, 0, sizeof(*page));
+	}
+	page->programs[page->n++] = *program;
+}
+
 static void handle(struct enforcer *enforcer, const struct ng_message *message, int fd)
 {
 	const struct ng_backend *backend = enforcer->backend;
 	struct ng_message reply = { 0 };
 	struct parts parts = { enforcer, &reply, message->seq };
+	uint32_t left_out = 0, unseen = 0;
+	int r;
 
 	switch (message->type) {
 	case NG_MESSAGE_LOAD:
@@ -155,6 +170,13 @@ static void handle(struct enforcer *enforcer, const struct ng_message *message, 
 	case NG_MESSAGE_SOCKETS:
 		(void)backend->sockets(enforcer->self, add_socket, &parts);
 		answer(enforcer, &reply, NG_MESSAGE_SOCKETS_ARE, message->seq);
+		break;
+	case NG_MESSAGE_PROGRAMS:
+		r = backend->programs(enforcer->self, add_program, &parts, &left_out, &unseen);
+		reply.programs.error = r;
+		reply.programs.left_out = left_out;
+		reply.programs.unseen = unseen;
+		answer(enforcer, &reply, NG_MESSAGE_PROGRAMS_ARE, message->seq);
 		break;
 	default:
 		break; /* a reply, which only we send */
