@@ -20,6 +20,18 @@ G_DEFINE_QUARK(ng - policy - error - quark, ng_policy_error)
 
 static const char *const profile_words[] = { NULL, "offline", "local", "online" };
 
+guint8 ng_policy_span_from_text(const char *text)
+{
+	return g_strcmp0(text, "running") == 0 ? NG_SPAN_RUNNING
+	       : g_strcmp0(text, "boot") == 0  ? NG_SPAN_BOOT
+					       : NG_SPAN_NONE;
+}
+
+const char *ng_policy_span_text(guint8 span)
+{
+	return span == NG_SPAN_RUNNING ? "running" : span == NG_SPAN_BOOT ? "boot" : "";
+}
+
 guint8 ng_policy_profile_from_text(const char *text)
 {
 	for (guint8 i = NG_PROFILE_OFFLINE; i <= NG_PROFILE_ONLINE; i++)

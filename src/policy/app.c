@@ -12,6 +12,7 @@
 /* What no single line shows. */
 static gboolean check_whole(const NgPolicyApp *app, GArray *lines, NgKeyfilePlace *ret_place, GError **error)
 {
+	const char *const blamed = app->until && app->span != NG_SPAN_NONE ? "While" : "Then";
 	const char *missing = NULL, *group = NULL;
 
 	for (gsize i = 0; i < NG_POLICY_KEYS && !missing; i++) {
@@ -25,7 +26,7 @@ static gboolean check_whole(const NgPolicyApp *app, GArray *lines, NgKeyfilePlac
 		const NgKeyfileLine *line = &g_array_index(lines, NgKeyfileLine, l);
 
 		if (missing ? line->kind == NG_KEYFILE_GROUP && g_str_equal(line->group, group)
-			    : g_strcmp0(line->key, "Then") == 0)
+			    : g_strcmp0(line->key, blamed) == 0)
 			*ret_place = (NgKeyfilePlace){ line->number, 1 };
 	}
 	if (missing) {
@@ -33,9 +34,14 @@ static gboolean check_whole(const NgPolicyApp *app, GArray *lines, NgKeyfilePlac
 			    missing, group);
 		return FALSE;
 	}
-	if (app->then && !app->until) {
+	if (app->until && app->span != NG_SPAN_NONE) {
 		g_set_error_literal(error, NG_POLICY_ERROR, NG_POLICY_ERROR_VALUE,
-				    "There is Then= without Until=. Write when it begins, or remove it.");
+				    "There are Until= and While=. Remove one of them.");
+		return FALSE;
+	}
+	if (app->then && !app->until && app->span == NG_SPAN_NONE) {
+		g_set_error_literal(error, NG_POLICY_ERROR, NG_POLICY_ERROR_VALUE,
+				    "There is Then= without Until= or While=. Write when it begins, or remove it.");
 		return FALSE;
 	}
 	return TRUE;
@@ -227,7 +233,8 @@ static gboolean allows_equal(const GArray *a, const GArray *b)
 gboolean ng_policy_app_equal(const NgPolicyApp *a, const NgPolicyApp *b)
 {
 	return g_str_equal(a->id, b->id) && g_str_equal(a->name, b->name) && a->profile == b->profile &&
-	       a->flags == b->flags && a->until == b->until && a->then == b->then && a->layer == b->layer &&
+	       a->flags == b->flags && a->until == b->until && a->span == b->span && a->since_ms == b->since_ms &&
+	       g_str_equal(a->boot, b->boot) && a->then == b->then && a->layer == b->layer &&
 	       g_strcmp0(a->reason, b->reason) == 0 &&
 	       g_strv_equal((const char *const *)a->executables, (const char *const *)b->executables) &&
 	       g_strv_equal((const char *const *)a->allow_texts, (const char *const *)b->allow_texts) &&

@@ -192,6 +192,35 @@ static char *get_until(const NgPolicyApp *app)
 		    : NULL;
 }
 
+/* "boot BOOT-ID", or "running BOOT-ID MILLISECONDS": which boot, and which processes, are meant does not depend on when
+ * the file is read. */
+static gboolean set_while(NgPolicyBuild *build, const char *value, GError **error)
+{
+	g_auto(GStrv) words = g_strsplit(value, " ", 4);
+	const guint n = g_strv_length(words);
+	NgPolicyApp *app = build->app;
+	const guint8 span = n > 0 ? ng_policy_span_from_text(words[0]) : NG_SPAN_NONE;
+	guint64 since_ms = 0;
+
+	if (span == NG_SPAN_NONE || n != (span == NG_SPAN_RUNNING ? 3 : 2) || !g_uuid_string_is_valid(words[1]) ||
+	    (span == NG_SPAN_RUNNING && !g_ascii_string_to_unsigned(words[2], 10, 0, G_MAXINT64, &since_ms, NULL)))
+		return fail(error,
+			    "“%s” is not a span. Write boot and the boot's id, or let netguard set APP PROFILE "
+			    "--until-restart or --until-quit write it.",
+			    value);
+	app->span = span;
+	app->since_ms = since_ms;
+	g_strlcpy(app->boot, words[1], sizeof(app->boot));
+	return TRUE;
+}
+
+static char *get_while(const NgPolicyApp *app)
+{
+	if (app->span == NG_SPAN_RUNNING)
+		return g_strdup_printf("running %s %" G_GUINT64_FORMAT, app->boot, app->since_ms);
+	return app->span == NG_SPAN_BOOT ? g_strdup_printf("boot %s", app->boot) : NULL;
+}
+
 static gboolean set_reason(NgPolicyBuild *build, const char *value, GError **error)
 {
 	if (has_unprintable(value, "\n\t"))
@@ -216,6 +245,7 @@ const NgPolicyKey ng_policy_keys[NG_POLICY_KEYS] = {
 	{ "Network", "Profile", NG_POLICY_SCALAR, TRUE, set_profile, get_profile },
 	{ "Network", "Allow", NG_POLICY_LIST, FALSE, add_allow, get_allow },
 	{ "Network", "Until", NG_POLICY_SCALAR, FALSE, set_until, get_until },
+	{ "Network", "While", NG_POLICY_SCALAR, FALSE, set_while, get_while },
 	{ "Network", "Then", NG_POLICY_SCALAR, FALSE, set_then, get_then },
 	{ "Note", "Reason", NG_POLICY_SCALAR, FALSE, set_reason, get_reason },
 };

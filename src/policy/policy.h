@@ -31,18 +31,29 @@ typedef enum {
 } NgLayer;
 #define NG_LAYERS 3
 
+/* What a decision lasts as long as, if not by the clock. */
+typedef enum {
+	NG_SPAN_NONE,
+	NG_SPAN_RUNNING, /* a process of it is left */
+	NG_SPAN_BOOT,    /* the machine runs */
+} NgPolicySpan;
+#define NG_POLICY_BOOT_ID 36 /* characters of /proc/sys/kernel/random/boot_id */
+
 /* One application. Owned by its NgPolicy unless made by ng_policy_app_copy(). Immutable once in a policy. */
 typedef struct {
 	char *id;
-	char *name;         /* for people; never NULL */
-	char **executables; /* absolute paths or globs, as written */
-	guint8 profile;     /* NG_PROFILE_* */
-	guint8 flags;       /* NG_APP_LOOPBACK, _SHARED, _METADATA, _CHILDREN_OWN */
-	GArray *allows;     /* struct ng_allow */
-	char **allow_texts; /* the same entries as written, words included */
-	gint64 until;       /* seconds since the epoch, UTC; 0: no end */
-	guint8 then;        /* profile after `until`; 0: nobody's decision, the application is forgotten */
-	char *reason;       /* may be NULL */
+	char *name;                       /* for people; never NULL */
+	char **executables;               /* absolute paths or globs, as written */
+	guint8 profile;                   /* NG_PROFILE_* */
+	guint8 flags;                     /* NG_APP_LOOPBACK, _SHARED, _METADATA, _CHILDREN_OWN */
+	GArray *allows;                   /* struct ng_allow */
+	char **allow_texts;               /* the same entries as written, words included */
+	gint64 until;                     /* seconds since the epoch, UTC; 0: no end */
+	guint8 span;                      /* NG_SPAN_*; not together with `until` */
+	char boot[NG_POLICY_BOOT_ID + 1]; /* of a span: the boot it was decided in; else empty */
+	guint64 since_ms;                 /* of NG_SPAN_RUNNING: when it was decided, on CLOCK_BOOTTIME of that boot */
+	guint8 then;  /* profile after `until` or the span; 0: nobody's decision, the application is forgotten */
+	char *reason; /* may be NULL */
 	NgLayer layer;
 	char *path; /* the file it comes from */
 } NgPolicyApp;
@@ -85,6 +96,8 @@ GPtrArray *ng_policy_apps(NgPolicy *policy);
 /* All problems of the last reload (NgPolicyProblem), sorted by path. Borrowed. */
 GPtrArray *ng_policy_problems(NgPolicy *policy);
 const NgPolicyApp *ng_policy_find(NgPolicy *policy, const char *id);
+/* What `id` would say without the user's file: NULL if nothing. Borrowed. */
+const NgPolicyApp *ng_policy_below(NgPolicy *policy, const char *id);
 /* By id, else by name (case folded, only if unique), else by an executable entry equal to `text`. NULL: none. */
 const NgPolicyApp *ng_policy_resolve(NgPolicy *policy, const char *text);
 
@@ -120,6 +133,9 @@ char *ng_policy_allow_text(const struct ng_allow *allow);
 /* "offline", "local", "online" (exactly) and back; 0 and NULL where there is none. */
 guint8 ng_policy_profile_from_text(const char *text);
 const char *ng_policy_profile_text(guint8 profile);
+/* "running", "boot" and back; NG_SPAN_NONE and "" where there is none. */
+guint8 ng_policy_span_from_text(const char *text);
+const char *ng_policy_span_text(guint8 span);
 
 /* The last good state of every file as one text, and its return at start: a file that is damaged while the service is
  * down keeps what it said. Owned by the caller. ng_policy_remember() is called before the first reload. */

@@ -63,7 +63,7 @@ typedef struct {
 } NgPolicyKey;
 
 /* keys.c: every key, in the order of writing. */
-#define NG_POLICY_KEYS 11
+#define NG_POLICY_KEYS 12
 extern const NgPolicyKey ng_policy_keys[NG_POLICY_KEYS];
 const NgPolicyKey *ng_policy_key_find(const NgKeyfileLine *line); /* NULL: none we interpret */
 /* Takes the line's value; keys of [Note] that are unknown are let be. *ret_place is set in any case. */

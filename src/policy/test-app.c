@@ -154,6 +154,14 @@ static void test_value_errors_name_their_place(void)
 	assert_refused("[Application]\nChildren=no\n", 2, 10, "Write inherit or own.");
 }
 
+static void assert_round_trip(const NgPolicyApp *app)
+{
+	g_autofree char *text = ng_policy_app_text(app);
+	g_autoptr(NgPolicyApp) again = parse(text);
+
+	g_assert_true(ng_policy_app_equal(app, again));
+}
+
 static void test_until_is_one_exact_form(void)
 {
 	static const char *const bad[] = { "tomorrow",
@@ -177,6 +185,43 @@ static void test_until_is_one_exact_form(void)
 	}
 }
 
+#define BOOT "0b2e1a4c-5d6f-4a7b-8c9d-0e1f2a3b4c5d"
+
+static void test_while_names_its_boot(void)
+{
+	static const char *const bad[] = { "boot",
+					   "running",
+					   "running " BOOT,
+					   "boot " BOOT " 5",
+					   "boot  " BOOT,
+					   "boot 0b2e1a4c",
+					   "running " BOOT " soon",
+					   "running " BOOT " -1",
+					   "running " BOOT " 99999999999999999999",
+					   "running " BOOT " 5 6",
+					   "Boot " BOOT,
+					   "" };
+	g_autoptr(NgPolicyApp) boot = parse(MINIMAL "While=boot " BOOT "\nThen=online\n");
+	g_autoptr(NgPolicyApp) running = parse(MINIMAL "While=running " BOOT " 12345\n");
+
+	g_assert_cmpuint(boot->span, ==, NG_SPAN_BOOT);
+	g_assert_cmpstr(boot->boot, ==, BOOT);
+	g_assert_cmpuint(boot->then, ==, NG_PROFILE_ONLINE);
+	g_assert_cmpuint(running->span, ==, NG_SPAN_RUNNING);
+	g_assert_cmpuint(running->since_ms, ==, 12345);
+	g_assert_cmpuint(running->then, ==, 0);
+	g_assert_false(ng_policy_app_equal(boot, running));
+	assert_round_trip(boot);
+	assert_round_trip(running);
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autofree char *text = g_strdup_printf("[Network]\nWhile=%s\n", bad[i]);
+
+		assert_refused(text, 2, 7, "is not a span");
+	}
+	assert_refused(MINIMAL "Until=2026-11-22T20:00:00Z\nWhile=boot " BOOT "\nThen=online\n", 6, 1,
+		       "There are Until= and While=");
+}
+
 static void test_too_many_entries_are_refused(void)
 {
 	g_autoptr(GString) text = g_string_new("[Application]\nExecutable=");
@@ -188,14 +233,6 @@ static void test_too_many_entries_are_refused(void)
 	for (guint i = 0; i <= NG_ALLOW_MAX; i++)
 		g_string_append_printf(text, "192.0.2.%02u;", i + 10);
 	assert_refused(text->str, 2, 16 + 11 * NG_ALLOW_MAX, "more than 32 addresses");
-}
-
-static void assert_round_trip(const NgPolicyApp *app)
-{
-	g_autofree char *text = ng_policy_app_text(app);
-	g_autoptr(NgPolicyApp) again = parse(text);
-
-	g_assert_true(ng_policy_app_equal(app, again));
 }
 
 static void test_what_is_written_is_read_back(void)
@@ -285,6 +322,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/app/bytes that are not text name their place", test_bytes_that_are_not_text_name_their_place);
 	g_test_add_func("/app/value errors name their place", test_value_errors_name_their_place);
 	g_test_add_func("/app/until is one exact form", test_until_is_one_exact_form);
+	g_test_add_func("/app/while names the boot it means", test_while_names_its_boot);
 	g_test_add_func("/app/too many entries are refused", test_too_many_entries_are_refused);
 	g_test_add_func("/app/what is written is read back", test_what_is_written_is_read_back);
 	g_test_add_func("/app/a refused allowance changes nothing", test_a_refused_allowance_changes_nothing);
