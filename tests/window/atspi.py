@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Seeing and using a program as a screen reader does: over AT-SPI's D-Bus interfaces, spoken directly.
 
-libatspi keeps a cache that is late; here nothing is remembered, each question goes to the program. The whole tree comes with one
-call (org.a11y.atspi.Cache, which GTK fills with every object it has shown), so 2,000 rows cost one message and not 50,000. A
-Node is a snapshot; what it does (press, write, focus) goes by its path, and every wait has an end and is woken by the program's own
-events.
+libatspi keeps a cache that is late; here nothing is remembered, each question goes to the program. A tree is read by asking down to
+the leaves, many questions at a time (about 0.2 ms an object), then for all details with one message (org.a11y.atspi.Cache). A Node
+is what an object was at that moment; acting on it goes by its path. Waits have an end and are woken by the program's own events.
+
+What GTK 4.8 does not offer is made up for here: without an accessible label an object is named after its C type (read as no name),
+a label of a button is said twice, "showing" is not among the states (told from the extents, and from what lies under a point
+where pages lie over each other), and the keyboard focus cannot be set (use keys).
 """
 
 import re
@@ -13,84 +16,131 @@ import time
 from gi.repository import Gio, GLib
 
 ATSPI = "org.a11y.atspi."
+ROOT = "/org/a11y/atspi/accessible/root"
 SECONDS = 10
+WINDOW_COORDINATES = 1
 
 ROLES = {
-    7: "check box", 8: "check menu item", 11: "combo box", 16: "dialog", 23: "frame", 27: "icon", 29: "label", 31: "list",
-    32: "list item", 33: "menu", 34: "menu bar", 35: "menu item", 37: "page tab", 38: "page tab list", 39: "panel", 40: "password text",
-    42: "progress bar", 43: "button", 44: "radio button", 45: "radio menu item", 48: "scroll bar", 49: "scroll pane", 50: "separator",
-    51: "slider", 52: "spin button", 54: "status bar", 55: "table", 56: "table cell", 57: "table column header", 58: "table row header",
-    61: "text", 62: "toggle button", 63: "tool bar", 65: "tree", 66: "tree table", 67: "unknown", 69: "window", 79: "entry",
-    2: "alert", 20: "filler", 26: "image", 75: "application", 85: "section", 82: "document frame", 83: "heading", 90: "table row",
-    98: "list box", 99: "grouping", 101: "notification", 102: "info bar", 105: "title bar", 116: "static", 130: "switch",
+    2: "alert", 7: "check box", 8: "check menu item", 11: "combo box", 16: "dialog", 20: "filler", 23: "frame", 26: "image", 27: "icon",
+    29: "label", 31: "list", 32: "list item", 33: "menu", 34: "menu bar", 35: "menu item", 37: "page tab", 38: "page tab list", 39: "panel",
+    40: "password text", 42: "progress bar", 43: "button", 44: "radio button", 45: "radio menu item", 48: "scroll bar", 49: "scroll pane",
+    50: "separator", 51: "slider", 52: "spin button", 54: "status bar", 55: "table", 56: "table cell", 57: "table column header",
+    58: "table row header", 61: "text", 62: "toggle button", 63: "tool bar", 65: "tree", 66: "tree table", 67: "unknown", 69: "window",
+    75: "application", 79: "entry", 83: "heading", 85: "section", 87: "landmark", 88: "link", 90: "table row", 98: "list box", 99: "grouping",
+    101: "notification", 102: "info bar", 116: "static", 130: "switch",
 }
 STATES = {
-    0: "invalid", 1: "active", 3: "busy", 4: "checked", 7: "editable", 8: "enabled", 9: "expandable", 10: "expanded", 11: "focusable",
-    12: "focused", 16: "modal", 17: "multi-line", 18: "multi-selectable", 20: "pressed", 22: "selectable", 23: "selected", 24: "sensitive",
-    25: "showing", 26: "single-line", 30: "visible", 36: "invalid-entry", 37: "supports-autocompletion", 40: "read-only", 41: "checkable",
-    42: "has-popup",
+    0: "invalid", 1: "active", 3: "busy", 4: "checked", 7: "editable", 9: "expandable", 10: "expanded", 11: "focusable", 12: "focused",
+    16: "modal", 17: "multi-line", 18: "multi-selectable", 20: "pressed", 22: "selectable", 23: "selected", 24: "sensitive", 42: "has-popup",
+    43: "read-only",
 }
 OPERABLE = {"button", "toggle button", "check box", "radio button", "switch", "entry", "text", "password text", "list item", "menu item",
-            "check menu item", "radio menu item", "combo box", "slider", "spin button", "page tab", "table row"}
+            "check menu item", "radio menu item", "combo box", "slider", "spin button", "page tab", "table row", "link"}
+WINDOWS = {"frame", "dialog", "window", "alert"}
+TYPE_NAME = re.compile(r"(Gtk|Adw|Ngw?)[A-Z][A-Za-z]*")
 
 
 class Node:
     """One object as it was when the tree was read."""
 
-    def __init__(self, app, item):
-        (self.bus_name, self.path), _application, parent, self.index, self.n_children, self.interfaces, name, role, description, bits = item
-        self.app, self.name, self.description = app, name, description
-        self.parent_path = parent[1]
+    def __init__(self, tree, item):
+        (_bus, self.path), _application, _parent, self.index, _count, self.interfaces, self.raw_name, role, self.description, bits = item
+        self.tree, self.app = tree, tree.app
         self.role = ROLES.get(role, f"role {role}")
         number = bits[0] | (bits[1] << 32 if len(bits) > 1 else 0)
-        self.states = {STATES.get(bit, bit) for bit in range(64) if number >> bit & 1}
+        self.states = {STATES[bit] for bit in STATES if number >> bit & 1}
         self.parent, self.children = None, []
+        self.name = "" if TYPE_NAME.fullmatch(self.raw_name) else self.raw_name
+        half = len(self.name) // 2
+        if len(self.name) % 2 and self.name[half:half + 1] == " " and self.name[:half] == self.name[half + 1:]:
+            self.name = self.name[:half]
+        self._extents = None
 
     def __repr__(self):
-        return f"{self.role} {self.name!r}"
+        marks = sorted(self.states & {"pressed", "checked", "selected", "focused", "expanded"}) + ([] if "sensitive" in self.states else ["insensitive"])
+        return f"{self.role} “{self.name}”" + (f" ({', '.join(marks)})" if marks else "")
 
     def walk(self):
         yield self
         for child in self.children:
             yield from child.walk()
 
-    def ancestors(self):
-        node = self.parent
+    def lineage(self):
+        """This object and those it is in, inmost first."""
+        node = self
         while node:
             yield node
             node = node.parent
 
-    def is_shown(self):
-        return "showing" in self.states
+    def window(self):
+        return next((node for node in self.lineage() if node.role in WINDOWS), None)
 
     def find_all(self, role=None, name=None, shown=True, **states):
-        """Objects below (and this one) of a role, whose name the regular expression matches whole, and with states: pressed=True."""
+        """Objects in here of a role, whose name the regular expression matches whole, with states: pressed=True."""
         pattern = re.compile(name, re.DOTALL) if name is not None else None
         return [node for node in self.walk()
                 if (role is None or node.role == role) and (pattern is None or pattern.fullmatch(node.name))
-                and (not shown or node.is_shown()) and all((state.replace("_", "-") in node.states) == wanted for state, wanted in states.items())]
+                and all((state.replace("_", "-") in node.states) == wanted for state, wanted in states.items())
+                and (not shown or node.is_shown())]
 
     def first(self, role=None, name=None, **options):
         found = self.find_all(role, name, **options)
         return found[0] if found else None
 
+    # -- where it is ----------------------------------------------------------------------------------------------------
+
+    def extents(self):
+        """x, y, width, height, within its window."""
+        if self._extents is None:
+            # What GTK never gave a place has none; an object that went away meanwhile neither.
+            self._extents = self.app.ask(self.path, "Component", "GetExtents", "(u)", (WINDOW_COORDINATES,), otherwise=((0, 0, 0, 0),))[0]
+        return self._extents
+
+    def is_shown(self):
+        """It has a size and is not on a page that lies under another. It may still have to be scrolled to."""
+        for node in self.lineage():
+            if node.role in WINDOWS or node.role == "menu":
+                return True
+            if node.role == "application":
+                return False
+            known = self.tree.shown.get(node.path)
+            if known is None:
+                known = self.tree.shown[node.path] = node.is_placed()
+            if not known:
+                return False
+        return False
+
+    def is_placed(self):
+        x, y, width, height = self.extents()
+        if ATSPI + "Component" not in self.interfaces:
+            return True  # a page of a stack is no widget
+        if width <= 0 or height <= 0:
+            return False
+        rivals = [node for node in (self.parent.children if self.parent else ()) if node is not self and node.extents()[:2] == (x, y)
+                  and node.extents()[2] > 0 and node.extents()[3] > 0]
+        if not rivals or not self.window():
+            return True
+        wx, wy, wwidth, wheight = self.window().extents()
+        middle = ((max(x, wx) + min(x + width, wx + wwidth)) // 2, (max(y, wy) + min(y + height, wy + wheight)) // 2)
+        found = self.tree.at(self.window(), *middle)
+        return not any(node in rivals for node in found.lineage()) if found else True
+
     # -- questions and acts, answered by the program now ----------------------------------------------------------------
 
     def call(self, interface, method, signature="()", arguments=()):
-        return self.app.call(self.path, interface, method, signature, arguments)
+        return self.app.ask(self.path, interface, method, signature, arguments)
 
     def actions(self):
-        if ATSPI + "Action" not in self.interfaces:
-            return []
-        return [action[0] for action in self.call("Action", "GetActions")[0]]
+        return [action[0] for action in self.call("Action", "GetActions")[0]] if ATSPI + "Action" in self.interfaces else []
 
     def press(self, action=None):
-        """Do the object's action, its first unless a name is given."""
+        """Do the object's action, its first unless a name is given. Takes effect after GTK's 250 ms."""
         names = self.actions()
         if not names or (action and action not in names):
             raise AssertionError(f"{self!r} offers no action {action or ''}: {names}")
-        if not self.call("Action", "DoAction", "(i)", (names.index(action) if action else 0,))[0]:
-            raise AssertionError(f"{self!r} refused its action {action or names[0]}")
+        if "sensitive" not in self.states:
+            raise AssertionError(f"{self!r} cannot be operated now")
+        self.call("Action", "DoAction", "(i)", (names.index(action) if action else 0,))
 
     def write(self, text):
         if not self.call("EditableText", "SetTextContents", "(s)", (text,))[0]:
@@ -100,103 +150,126 @@ class Node:
         count = self.app.get(self.path, "Text", "CharacterCount")
         return self.call("Text", "GetText", "(ii)", (0, count))[0]
 
-    def focus(self):
-        return self.call("Component", "GrabFocus")[0]
+    def click(self):
+        """With the pointer, for what has no action. Its window must have the keyboard."""
+        x, y, width, height = self.extents()
+        left, top = self.app.program.screen.origin()
+        self.app.program.screen.click(left + x + width // 2, top + y + height // 2)
 
-    def extents(self):
-        """x, y, width, height, within the window."""
-        return self.call("Component", "GetExtents", "(u)", (1,))[0]
+    def dump(self, depth=0):
+        """For people, when something was not found."""
+        lines = []
+        is_said = self.role not in ("panel", "filler", "icon") or self.name
+        if self.is_shown() or self.role == "application":
+            lines += ["  " * depth + repr(self)] if is_said else []
+            for child in self.children:
+                lines += child.dump(depth + bool(is_said))
+        return lines if depth else "\n".join(lines)
+
+
+class Tree:
+    """All objects of a program at one moment."""
+
+    def __init__(self, app):
+        self.app, self.shown = app, {}
+        order = app.read_paths()
+        items = {item[0][1]: item for item in app.ask("/org/a11y/atspi/cache", "Cache", "GetItems")[0]}
+        self.nodes = {path: Node(self, items[path]) for path in order if path in items}
+        for path, children in order.items():
+            node = self.nodes.get(path)
+            for child in children:
+                if node and child in self.nodes and self.nodes[child].parent is None and child != path:
+                    self.nodes[child].parent = node
+                    node.children.append(self.nodes[child])
+        self.root = self.nodes[ROOT]
+
+    def at(self, window, x, y):
+        answer = self.app.ask(window.path, "Component", "GetAccessibleAtPoint", "(iiu)", (x, y, WINDOW_COORDINATES), otherwise=(("", ""),))
+        return self.nodes.get(answer[0][1])
 
 
 class App:
     """A program on the accessibility bus, found by its process."""
 
     def __init__(self, session, program, seconds=20):
-        self.program = program
+        self.program, self.events, self.name = program, 0, None
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         self.context = GLib.MainContext.new()
         self.context.push_thread_default()
         try:
             self.bus = Gio.DBusConnection.new_for_address_sync(session.a11y_address, flags, None, None)
-            self.events = 0
             self.bus.signal_subscribe(None, None, None, None, None, Gio.DBusSignalFlags.NONE, self._on_event)
         finally:
             self.context.pop_thread_default()
-        self.root_path = "/org/a11y/atspi/accessible/root"
-        self.name = None
         self.name = self.wait(self._find, seconds, lambda: f"{program.argv[0]} is on the accessibility bus; it said: {program.said()[-2000:]}")
 
     def _on_event(self, *_arguments):
         self.events += 1
 
     def _find(self):
-        if not self.program.is_running():
-            raise AssertionError(f"{self.program.argv[0]} ended with {self.program.process.returncode}: {self.program.said()[-3000:]}")
-        for name, _path in self._call("org.a11y.atspi.Registry", self.root_path, "Accessible", "GetChildren", "()", ())[0]:
+        self._must_run()
+        for name, _path in self._call("org.a11y.atspi.Registry", ROOT, "Accessible", "GetChildren", "()", ())[0]:
             answer = self.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetConnectionUnixProcessID",
                                         GLib.Variant("(s)", (name,)), None, 0, SECONDS * 1000, None)
             if answer.unpack()[0] == self.program.pid:
                 return name
         return None
 
-    def _call(self, name, path, interface, method, signature, arguments):
-        answer = self.bus.call_sync(name, path, ATSPI + interface, method, GLib.Variant(signature, arguments), None,
-                                    Gio.DBusCallFlags.NONE, SECONDS * 1000, None)
-        return answer.unpack()
+    def _must_run(self):
+        if not self.program.is_running():
+            raise AssertionError(f"{self.program.argv[0]} ended with {self.program.process.returncode}: {self.program.said()[-3000:]}")
 
-    def call(self, path, interface, method, signature="()", arguments=()):
+    def _call(self, name, path, interface, method, signature, arguments):
+        return self.bus.call_sync(name, path, ATSPI + interface, method, GLib.Variant(signature, arguments), None, Gio.DBusCallFlags.NONE,
+                                  SECONDS * 1000, None).unpack()
+
+    def ask(self, path, interface, method, signature="()", arguments=(), otherwise=None):
+        """Call the program; `otherwise` is the answer of an object that is gone or does not know the method."""
         try:
             return self._call(self.name, path, interface, method, signature, arguments)
         except GLib.Error as error:
-            if not self.program.is_running():
-                raise AssertionError(f"the window ended with {self.program.process.returncode}: {self.program.said()[-3000:]}") from error
+            self._must_run()
+            if otherwise is not None and not error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.TIMED_OUT):
+                return otherwise
             raise
 
     def get(self, path, interface, what):
-        answer = self.bus.call_sync(self.name, path, "org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (ATSPI + interface, what)),
-                                    None, 0, SECONDS * 1000, None)
-        return answer.unpack()[0]
+        return self.bus.call_sync(self.name, path, "org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (ATSPI + interface, what)),
+                                  None, 0, SECONDS * 1000, None).unpack()[0]
 
-    def _realize(self):
-        """GTK makes an object known when somebody asks for its parent's children: ask down to the leaves, many at a time."""
-        pending, asked = [], 0
+    def read_paths(self):
+        """Every object's path with those of its children, in order. GTK makes objects known when their parent is asked."""
+        order, asked = {}, 0
 
-        def answered(bus, result):
+        def ask(path):
+            nonlocal asked
+            order[path] = ()
+            asked += 1
+            self.bus.call(self.name, path, ATSPI + "Accessible", "GetChildren", None, None, Gio.DBusCallFlags.NONE, SECONDS * 1000, None, answered, path)
+
+        def answered(bus, result, path):
             nonlocal asked
             asked -= 1
             try:
-                pending.extend(path for _name, path in bus.call_finish(result).unpack()[0])
+                order[path] = tuple(child for _name, child in bus.call_finish(result).unpack()[0])
             except GLib.Error:
-                pass  # it went away meanwhile
+                return  # it went away meanwhile
+            for child in order[path]:
+                if child not in order:
+                    ask(child)
         self.context.push_thread_default()
         try:
-            pending.append(self.root_path)
-            while pending or asked:
-                while pending:
-                    self.bus.call(self.name, pending.pop(), ATSPI + "Accessible", "GetChildren", None, None, Gio.DBusCallFlags.NONE,
-                                  SECONDS * 1000, None, answered)
-                    asked += 1
+            ask(ROOT)
+            while asked:
                 self.context.iteration(True)
         finally:
             self.context.pop_thread_default()
+        self._must_run()
+        return order
 
     def tree(self):
         """Everything, now: the application's node."""
-        self._realize()
-        items = self.call("/org/a11y/atspi/cache", "Cache", "GetItems")[0]
-        nodes = {}
-        for item in items:
-            node = Node(self, item)
-            nodes[node.path] = node
-        root = nodes.get(self.root_path)
-        for node in nodes.values():
-            parent = nodes.get(node.parent_path)
-            if parent and parent is not node:
-                node.parent = parent
-                parent.children.append(node)
-        for node in nodes.values():
-            node.children.sort(key=lambda child: child.index)
-        return root, nodes
+        return Tree(self).root
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 
@@ -219,3 +292,46 @@ class App:
         while self.context.pending():
             self.context.iteration(False)
         source.destroy()
+
+    def find(self, role=None, name=None, seconds=SECONDS, within=None, **states):
+        """The first such object, waited for; `within` is a function from the tree's root to the object to look in."""
+        def look():
+            root = self.tree()
+            place = within(root) if within else root
+            return place.first(role, name, **states) if place else None
+        return self.wait(look, seconds, lambda: f"there is a {role or 'object'} named {name} {states or ''} in\n{self.tree().dump()}")
+
+    def gone(self, role=None, name=None, seconds=SECONDS, **states):
+        """Wait until there is none."""
+        self.wait(lambda: not self.tree().first(role, name, **states), seconds,
+                  lambda: f"there is no {role or 'object'} named {name} {states or ''} in\n{self.tree().dump()}")
+
+    def texts(self):
+        """What labels say on what is shown, in order."""
+        return [node.name for node in self.tree().find_all("label") if node.name]
+
+
+# --- judgements ---
+
+def unnamed(root):
+    """Operable objects that are shown without a name. Parts that GTK and libadwaita make inside a named object are theirs."""
+    found = []
+    for node in root.walk():
+        if node.role in OPERABLE and not node.name and node.is_shown():
+            holders = [holder for holder in list(node.lineage())[1:5] if holder.role in ("combo box", "text", "entry", "password text")]
+            if not any(holder.name for holder in holders):
+                found.append(node)
+    return found
+
+
+def out_of_sight(root):
+    """Objects that stick out of their window at a side: cut off. What is scrolled out above or below is not."""
+    found = []
+    for node in root.walk():
+        window = node.window()
+        if not window or node is window or not node.is_shown() or any(holder.role == "menu" for holder in node.lineage()):
+            continue
+        x, _y, width, _height = node.extents()
+        if x < -1 or x + width > window.extents()[2] + 1:
+            found.append(node)
+    return [node for node in found if node.parent not in found]

@@ -256,6 +256,12 @@ class Screen:
     def click(self, x, y):
         self._x("xdotool", "mousemove", str(x), str(y), "click", "1")
 
+    def origin(self):
+        """Where the window that has the keyboard begins."""
+        words = self._x("xdotool", "getwindowfocus", "getwindowgeometry", "--shell")
+        values = dict(line.split("=") for line in words.split())
+        return int(values.get("X", 0)), int(values.get("Y", 0))
+
     def picture(self, path):
         """The whole screen as a PNG."""
         subprocess.run(["import", "-silent", "-window", "root", path], env=self.env, check=True, timeout=60, capture_output=True)
