@@ -31,7 +31,7 @@ typedef enum {
 	NGW_SECTION_RUNNING,
 	NGW_SECTION_OTHERS,
 } NgwSection;
-#define NGW_SECTIONS 3
+#define NGW_N_SECTIONS 3
 
 /* What NgwApps knows of an application; compared whole to see what changed. All strings owned. */
 typedef struct {

@@ -39,6 +39,8 @@ void ngw_change_new(GtkWidget *widget, const char *executable, const char *name,
 /* Other fields; NULL leaves as it is. `allow` replaces the list. */
 void ngw_change_details(GtkWidget *widget, NgwApp *app, const char *reason, const char *const *allow,
 			const char *children, NgwChangeDone done, gpointer user_data);
+/* Take back what the toast with that number said (action win.undo). */
+void ngw_change_undo(GtkWidget *widget, guint64 number);
 void ngw_change_forget(GtkWidget *widget, NgwApp *app);
 void ngw_change_approve(GtkWidget *widget, NgwApp *app);
 void ngw_change_pause(GtkWidget *widget, guint seconds);

@@ -16,8 +16,9 @@ typedef struct {
 	char *id;   /* "firefox-esr.desktop" */
 	char *name; /* in the person's language */
 	GIcon *icon;
-	char *executable; /* absolute, links followed */
-	char *search;     /* name, keywords, executable: casefolded */
+	char *executable;   /* absolute, links followed */
+	gboolean is_script; /* it is a script: a decision on it is not one on what it runs */
+	char *search;       /* name, keywords, executable: casefolded */
 } NgwDesktopEntry;
 
 #define NGW_TYPE_DESKTOP_ENTRIES (ngw_desktop_entries_get_type())
