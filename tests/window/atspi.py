@@ -111,19 +111,25 @@ class Node:
         return False
 
     def is_placed(self):
-        x, y, width, height = self.extents()
-        if ATSPI + "Component" not in self.interfaces:
-            return True  # a page of a stack is no widget
-        if width <= 0 or height <= 0:
+        if ATSPI + "Component" not in self.interfaces:  # a page of a stack is no widget: what is on it tells
+            widget = self.children[0] if self.children else None
+            return widget is not None and widget.has_size() and not self._lies_under([node for node in self.parent.children if node is not self], widget)
+        rivals = [node for node in (self.parent.children if self.parent else ()) if node is not self and node.has_size()
+                  and node.extents()[:2] == self.extents()[:2]]
+        return self.has_size() and not self._lies_under(rivals, self)
+
+    def has_size(self):
+        return self.extents()[2] > 0 and self.extents()[3] > 0
+
+    def _lies_under(self, rivals, widget):
+        """Where the widget's middle is, one of the rivals is seen."""
+        window = self.window()
+        if not rivals or not window:
             return False
-        rivals = [node for node in (self.parent.children if self.parent else ()) if node is not self and node.extents()[:2] == (x, y)
-                  and node.extents()[2] > 0 and node.extents()[3] > 0]
-        if not rivals or not self.window():
-            return True
-        wx, wy, wwidth, wheight = self.window().extents()
-        middle = ((max(x, wx) + min(x + width, wx + wwidth)) // 2, (max(y, wy) + min(y + height, wy + wheight)) // 2)
-        found = self.tree.at(self.window(), *middle)
-        return not any(node in rivals for node in found.lineage()) if found else True
+        x, y, width, height = widget.extents()
+        wx, wy, wwidth, wheight = window.extents()
+        seen = self.tree.at(window, (max(x, wx) + min(x + width, wx + wwidth)) // 2, (max(y, wy) + min(y + height, wy + wheight)) // 2)
+        return seen is not None and any(node in rivals for node in seen.lineage())
 
     # -- questions and acts, answered by the program now ----------------------------------------------------------------
 

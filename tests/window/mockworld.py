@@ -70,11 +70,11 @@ class World:
         self.due += ["policy", "state", "problems", "settings", "lock"]
 
     def _add_history(self):
-        apps = [app for app in list(self.apps.values())[:36] if app["profile"] != "online"]
+        apps = [self.apps[app_id] for app_id in ("curl", "supertuxkart", "gimp", "syncthing", "evince", "tcpdump", "avahi-daemon") if app_id in self.apps]
         for number in range(160):
             app = apps[int(self.dice.random() ** 2 * len(apps))]
             remote = mockdata.REMOTE[int(self.dice.random() ** 1.5 * len(mockdata.REMOTE))]
-            if app["profile"] == "local" and remote[4] == "lan":
+            if app["profile"] == "online" or (app["profile"] == "local" and remote[4] == "lan"):
                 continue
             self.blocked(app, remote, self.now0 - int(number ** 1.7 * 9) - 20, self.dice.choice((1, 1, 2, 3, 12)))
         for number, app in enumerate(reversed(list(self.apps.values())[:30])):
