@@ -331,8 +331,13 @@ def unnamed(root):
 
 
 def out_of_sight(root):
-    """Objects that stick out of their window at a side: cut off. What is scrolled out above or below is not."""
+    """Windows wider than the screen, and objects that stick out of their window at a side: cut off. What is scrolled out above or
+    below is not."""
     found = []
+    screen = root.app.program.screen
+    for node in root.children:
+        if node.role in WINDOWS and (node.extents()[2] > screen.width or node.extents()[3] > screen.height):
+            found.append(node)
     for node in root.walk():
         window = node.window()
         if not window or node is window or not node.is_shown() or any(holder.role == "menu" for holder in node.lineage()):
