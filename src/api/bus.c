@@ -8,7 +8,7 @@
  */
 #include "api/server-internal.h"
 
-#define RETRY_S 60
+#define RETRY_MAX_S 60 /* from one second on, doubled each time: at boot the bus comes soon after the guard */
 
 struct _NgBus {
 	NgServer *server;
@@ -20,6 +20,7 @@ struct _NgBus {
 	guint owner;
 	guint names; /* NameOwnerChanged */
 	guint retry;
+	guint retry_s;
 	gboolean has_said;
 };
 
@@ -211,6 +212,12 @@ static void bus_name_lost(GDBusConnection *connection, const gchar *name, gpoint
 
 static gboolean bus_connect(gpointer data);
 
+static void bus_retry(NgBus *bus)
+{
+	bus->retry_s = CLAMP(2 * bus->retry_s, 1, RETRY_MAX_S);
+	bus->retry = g_timeout_add_seconds(bus->retry_s, bus_connect, bus);
+}
+
 static void bus_leave(NgBus *bus)
 {
 	g_clear_handle_id(&bus->owner, g_bus_unown_name);
@@ -233,7 +240,7 @@ static void bus_closed(GDBusConnection *connection, gboolean vanished, GError *e
 	bus_say(bus, "the system bus has gone; the socket serves alone");
 	bus_leave(bus);
 	if (bus->retry == 0)
-		bus->retry = g_timeout_add_seconds(RETRY_S, bus_connect, bus);
+		bus_retry(bus);
 }
 
 static void bus_connected(GObject *source, GAsyncResult *result, gpointer data)
@@ -248,11 +255,12 @@ static void bus_connected(GObject *source, GAsyncResult *result, gpointer data)
 		if (!bus->has_said)
 			bus_say(bus, "no system bus (%s); the socket serves alone", error->message);
 		bus->has_said = TRUE;
-		bus->retry = g_timeout_add_seconds(RETRY_S, bus_connect, bus);
+		bus_retry(bus);
 		return;
 	}
 	bus->connection = connection;
 	bus->has_said = FALSE;
+	bus->retry_s = 0;
 	g_dbus_connection_set_exit_on_close(connection, FALSE);
 	g_signal_connect(connection, "closed", G_CALLBACK(bus_closed), bus);
 	bus->object = g_dbus_connection_register_object(connection, NG_API_OBJECT, ng_api_interface_info(), &bus_vtable,
