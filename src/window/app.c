@@ -98,7 +98,7 @@ static gboolean data_equal(const NgwAppData *a, const NgwAppData *b)
 	       a->processes == b->processes && texts_equal(a->changed, b->changed) && a->approved == b->approved &&
 	       g_strcmp0(a->fingerprint, b->fingerprint) == 0 && texts_equal(a->allow, b->allow) &&
 	       texts_equal(a->flags, b->flags) && g_strcmp0(a->children, b->children) == 0 &&
-	       a->denied_today == b->denied_today && a->is_muted == b->is_muted;
+	       a->denied_today == b->denied_today && a->is_simulated == b->is_simulated && a->is_muted == b->is_muted;
 }
 
 static void app_take(NgwApp *self, NgwAppData *data)
@@ -153,9 +153,14 @@ static gboolean has_changed(const NgwAppData *data)
 
 NgwSection ngw_app_section(NgwApp *self)
 {
-	if (has_changed(self->data) || (self->data->denied_today > 0 && !self->data->is_muted))
+	const NgwAppData *data = self->data;
+	/* Restricted, and nobody wanted it: a default that is not Online. */
+	const gboolean is_waiting = !ngw_app_is_decided(self) &&
+				    (data->profile == NGW_PROFILE_OFFLINE || data->profile == NGW_PROFILE_LOCAL);
+
+	if ((has_changed(data) || is_waiting) && !data->is_muted)
 		return NGW_SECTION_ATTENTION;
-	return self->data->is_running ? NGW_SECTION_RUNNING : NGW_SECTION_OTHERS;
+	return data->is_running ? NGW_SECTION_RUNNING : NGW_SECTION_OTHERS;
 }
 
 static char *text_of_end(NgwApp *self)
@@ -170,6 +175,17 @@ static char *text_of_end(NgwApp *self)
 		return g_strdup_printf(_("Back to %s at the next restart"), then);
 	left = ngw_format_left(data->until - g_get_real_time() / G_USEC_PER_SEC);
 	return g_strdup_printf(_("Back to %s in %s"), then, left);
+}
+
+static char *text_of_denied(const NgwAppData *data)
+{
+	const gulong n = (gulong)data->denied_today;
+
+	if (data->is_simulated)
+		return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Would have been blocked %lu time today",
+						   "Would have been blocked %lu times today", n),
+				       n);
+	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Blocked %lu time today", "Blocked %lu times today", n), n);
 }
 
 static void add(GPtrArray *parts, char *text)
@@ -187,9 +203,7 @@ char *ngw_app_subtitle(NgwApp *self)
 	if (ngw_app_is_temporary(self))
 		add(parts, text_of_end(self));
 	if (data->denied_today > 0)
-		add(parts, g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Blocked %" G_GUINT64_FORMAT " time today",
-						       "Blocked %" G_GUINT64_FORMAT " times today", data->denied_today),
-					   data->denied_today));
+		add(parts, text_of_denied(data));
 	if (data->is_managed)
 		add(parts, g_strdup(_("Set by the administrator")));
 	if (!ngw_app_is_decided(self) && data->profile != NGW_PROFILE_NONE)

@@ -205,6 +205,7 @@ static void data_dress(NgwApps *self, NgwAppData *data)
 	}
 	g_clear_object(&data->icon);
 	data->icon = entry ? g_object_ref(entry->icon) : g_themed_icon_new("application-x-executable");
+	data->is_simulated = ngw_guard_is_simulation(self->guard);
 	data->is_muted = ngw_choices_is_muted(ngw_choices_get(), *data->id ? data->id : data->executable);
 }
 

@@ -26,6 +26,7 @@ struct _NgwWindow {
 	GtkWidget *state, *state_icon, *state_label, *select, *search, *menu;
 	NgwAppsPage *apps_page;
 	NgwAppPage *app_page;
+	guint folding;
 	NgwApplication *application; /* borrowed: it outlives its windows */
 };
 
@@ -100,20 +101,40 @@ static void window_update(NgwWindow *self)
 	gtk_widget_action_set_enabled(GTK_WIDGET(self), "win.add", is_ready);
 }
 
+/* Narrow: the header has no room for the state in words, the title's second line has; what the menu has too goes. */
+static void window_fit_header(NgwWindow *self)
+{
+	const gboolean is_apps = g_strcmp0(adw_view_stack_get_visible_child_name(self->views), "apps") == 0;
+	const gboolean is_narrow = adw_view_switcher_title_get_title_visible(self->switcher_title);
+
+	gtk_widget_set_visible(self->state_label, !is_narrow);
+	gtk_widget_set_visible(self->select, is_apps && !is_narrow);
+	gtk_widget_set_visible(self->search, is_apps);
+}
+
 static void window_view_changed(NgwWindow *self)
 {
 	const gboolean is_apps = g_strcmp0(adw_view_stack_get_visible_child_name(self->views), "apps") == 0;
 
-	gtk_widget_set_visible(self->select, is_apps);
-	gtk_widget_set_visible(self->search, is_apps);
+	window_fit_header(self);
 	if (!is_apps && ngw_apps_page_is_selecting(self->apps_page))
 		gtk_widget_activate_action(GTK_WIDGET(self), "win.select", NULL);
 }
 
-/* Narrow: the header has no room for the state in words, the title's second line has. */
-static void window_folded(NgwWindow *self)
+static gboolean window_fold(gpointer data)
 {
-	gtk_widget_set_visible(self->state_label, !adw_view_switcher_title_get_title_visible(self->switcher_title));
+	NgwWindow *self = data;
+
+	self->folding = 0;
+	window_fit_header(self);
+	return G_SOURCE_REMOVE;
+}
+
+/* The title tells while it is given its place, when nothing may change size: after that. */
+static void window_title_changed(NgwWindow *self)
+{
+	if (self->folding == 0)
+		self->folding = g_idle_add(window_fold, self);
 }
 
 static void window_leaflet_moved(NgwWindow *self)
@@ -242,10 +263,17 @@ static void do_start_service(GtkWidget *widget, const char *action, GVariant *pa
 
 /* --- life --- */
 
+static void ngw_window_dispose(GObject *object)
+{
+	g_clear_handle_id(&NGW_WINDOW(object)->folding, g_source_remove);
+	G_OBJECT_CLASS(ngw_window_parent_class)->dispose(object);
+}
+
 static void ngw_window_class_init(NgwWindowClass *class)
 {
 	GtkWidgetClass *widget = GTK_WIDGET_CLASS(class);
 
+	G_OBJECT_CLASS(class)->dispose = ngw_window_dispose;
 	gtk_widget_class_set_template_from_resource(widget, NGW_RESOURCES "/ui/window.ui");
 	gtk_widget_class_bind_template_child(widget, NgwWindow, toasts);
 	gtk_widget_class_bind_template_child(widget, NgwWindow, leaflet);
@@ -314,10 +342,10 @@ NgwWindow *ngw_window_new(NgwApplication *application)
 	g_signal_connect_object(guard, "link", G_CALLBACK(window_update), self, G_CONNECT_SWAPPED);
 	g_signal_connect_object(guard, "changed", G_CALLBACK(window_update), self, G_CONNECT_SWAPPED);
 	g_signal_connect_swapped(self->views, "notify::visible-child", G_CALLBACK(window_view_changed), self);
-	g_signal_connect_swapped(self->switcher_title, "notify::title-visible", G_CALLBACK(window_folded), self);
+	g_signal_connect_swapped(self->switcher_title, "notify::title-visible", G_CALLBACK(window_title_changed), self);
 	g_signal_connect_swapped(self->leaflet, "notify::child-transition-running", G_CALLBACK(window_leaflet_moved),
 				 self);
 	window_update(self);
-	window_folded(self);
+	window_fold(self);
 	return self;
 }
