@@ -3,8 +3,8 @@
  * From a checked message to a handler and back: who may call what, and answering exactly once. Transports come here
  * with a method of the interface and arguments of its types; what the arguments say is for the handler.
  *
- * Whoever must be asked about is asked without waiting; then the method is run from its start (ng_call_again()), so that
- * what it decides by is what is true in the turn of the main loop in which it acts. A row of the table without an
+ * Whoever must be asked about is asked without waiting; then the method is run from its start (ng_call_again()), so
+ * that what it decides by is what is true in the turn of the main loop in which it acts. A row of the table without an
  * action, and a change that answers without having asked, are refused: neither can be forgotten unnoticed.
  */
 #include "api/server-internal.h"

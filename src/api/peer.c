@@ -235,8 +235,9 @@ static void peer_signal(NgClient *client, const char *name, GVariant *parameters
 	ng_peer_update(peer);
 }
 
-static const NgTransport peer_transport = { "socket",  ng_peer_next, peer_reply, peer_fail,
-					    peer_signal, peer_free,    NULL };
+static const NgTransport peer_transport = {
+	"socket", ng_peer_next, peer_reply, peer_fail, peer_signal, peer_free, NULL
+};
 
 /* Its last message is about to be served, although it has hung up: it may not have wanted an answer. */
 static gboolean peer_is_next(const NgPeer *peer)

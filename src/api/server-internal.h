@@ -52,9 +52,9 @@ struct _NgClient {
 	gboolean is_subscribed;
 	gboolean sees_all;         /* of those signals, also what is about others */
 	GCancellable *cancellable; /* made when first asked for; cancelled when it has gone */
-	gint64 second;   /* of the monotonic clock: the one `sent` counts for */
-	guint sent;      /* Attempt signals in it */
-	guint64 skipped; /* Attempt signals left out since the last one */
+	gint64 second;             /* of the monotonic clock: the one `sent` counts for */
+	guint sent;                /* Attempt signals in it */
+	guint64 skipped;           /* Attempt signals left out since the last one */
 };
 
 struct _NgCall {

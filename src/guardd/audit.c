@@ -91,7 +91,7 @@ static gboolean refused_window_ends(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-void ng_audit_refused(NgAuditor *auditor, guint32 uid, const char *auth, const char *method)
+void ng_audit_refused(NgAuditor *auditor, guint32 uid, const char *auth, const char *method, const char *why)
 {
 	const gpointer key = GUINT_TO_POINTER(uid);
 	const guint count = GPOINTER_TO_UINT(g_hash_table_lookup(auditor->refused, key));
@@ -108,7 +108,7 @@ void ng_audit_refused(NgAuditor *auditor, guint32 uid, const char *auth, const c
 					     .auth = auth,
 					     .action = "refused",
 					     .after = method,
-					     .reason = "the caller is not root",
+					     .reason = why,
 					     .origin = "service" });
 }
 

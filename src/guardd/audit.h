@@ -21,8 +21,9 @@ void ng_audit_record(NgAuditor *auditor, const NgAudit *audit);
 /* One application, before and after (NULL: it was or is nobody's decision). */
 void ng_audit_change(NgAuditor *auditor, guint32 uid, const char *auth, const char *action, const NgPolicyApp *before,
 		     const NgPolicyApp *after, const char *reason, const char *origin);
-/* A caller was refused: at most ten a minute of one uid and sixty of all; then one record counts the rest. */
-void ng_audit_refused(NgAuditor *auditor, guint32 uid, const char *auth, const char *method);
+/* A caller was refused, for a reason in words: at most ten a minute of one uid and sixty of all; then one record counts
+ * the rest. */
+void ng_audit_refused(NgAuditor *auditor, guint32 uid, const char *auth, const char *method, const char *why);
 
 /* What is decided, as id -> JSON text, to be compared later. */
 GHashTable *ng_audit_picture(NgPolicy *policy);

@@ -17,6 +17,13 @@
 
 G_BEGIN_DECLS
 
+#define NG_AUTHORITY_QUESTIONS 32       /* open at once, put to people */
+#define NG_AUTHORITY_QUESTIONS_OF_UID 3 /* of these, for one uid's callers */
+
+NgAuthority *ng_authority_new(NgEngine *engine);
+/* Whoever waits is answered that the service ends. After the server, whose callers they are. */
+void ng_authority_free(NgAuthority *authority);
+
 /*
  * May this call do that? TRUE: yes, now: act before returning to the main loop. FALSE: return at once, holding nothing
  * and having changed nothing; the call has been answered, or its handler will be run again.
@@ -28,6 +35,11 @@ G_BEGIN_DECLS
 gboolean ng_authority_allows(NgEngine *engine, NgCall *call, NgAction action);
 /* The same for NgServerConfig. */
 gboolean ng_authority_authorise(NgCall *call, NgAction action, gpointer engine);
+/* A passphrase was wrong, or came too early: the call is answered, and the refusal recorded. */
+void ng_authority_refuse_passphrase(NgEngine *engine, NgCall *call, NgLockAnswer answer, const char *text);
+
+/* GetPermissions: what the caller could do, nobody is asked. Answers the call. */
+void ng_authority_permissions(NgEngine *engine, NgCall *call);
 /* "tighten" ...; for people and for polkit's org.networkguard.guard1.WORD. NULL: it is not one that is asked about. */
 const char *ng_action_word(NgAction action);
 

@@ -347,6 +347,8 @@ static void engine_init(NgEngine *engine)
 	engine->timers = ng_timers_new(engine);
 	ng_timers_expire(engine->timers, FALSE);
 	engine->watch = ng_watch_new(engine);
+	engine->lock = ng_lock_new(engine->options->state, ng_engine_lock_outside, engine);
+	engine->authority = ng_authority_new(engine);
 	engine->server = ng_server_new(&server);
 }
 
@@ -354,6 +356,8 @@ static void engine_done(NgEngine *engine)
 {
 	ng_server_free(engine->server);
 	engine->server = NULL;
+	ng_authority_free(engine->authority);
+	ng_lock_free(engine->lock);
 	ng_watch_free(engine->watch);
 	engine->watch = NULL;
 	ng_transfer_stop(engine);

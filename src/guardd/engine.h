@@ -11,6 +11,7 @@
 #include "api/server.h"
 #include "compile/compile.h"
 #include "guardd/enforcer-link.h"
+#include "guardd/lock.h"
 #include "guardd/mode.h"
 #include "guardd/options.h"
 #include "guardd/settings.h"
@@ -36,16 +37,17 @@ typedef enum {
 } NgProblemSource;
 
 typedef struct _NgEngine NgEngine;
-typedef struct _NgFound NgFound;       /* found.h */
-typedef struct _NgLoads NgLoads;       /* loads.h */
-typedef struct _NgTruth NgTruth;       /* truth.h */
-typedef struct _NgWatch NgWatch;       /* policy-watch.h */
-typedef struct _NgOnlink NgOnlink;     /* onlink.h */
-typedef struct _NgTimers NgTimers;     /* timers.h */
-typedef struct _NgAttempts NgAttempts; /* attempts.h */
-typedef struct _NgAuditor NgAuditor;   /* audit.h */
-typedef struct _NgStore NgStore;       /* store.h */
-typedef struct _NgImport NgImport;     /* transfer.h */
+typedef struct _NgFound NgFound;         /* found.h */
+typedef struct _NgLoads NgLoads;         /* loads.h */
+typedef struct _NgTruth NgTruth;         /* truth.h */
+typedef struct _NgWatch NgWatch;         /* policy-watch.h */
+typedef struct _NgOnlink NgOnlink;       /* onlink.h */
+typedef struct _NgTimers NgTimers;       /* timers.h */
+typedef struct _NgAttempts NgAttempts;   /* attempts.h */
+typedef struct _NgAuditor NgAuditor;     /* audit.h */
+typedef struct _NgStore NgStore;         /* store.h */
+typedef struct _NgAuthority NgAuthority; /* authority.h */
+typedef struct _NgImport NgImport;       /* transfer.h */
 
 struct _NgEngine {
 	const NgOptions *options;
@@ -75,6 +77,8 @@ struct _NgEngine {
 	NgAuditor *auditor;
 	NgAttempts *attempts;
 	NgStore *store;
+	NgAuthority *authority;
+	NgLock *lock;     /* the second lock */
 	NgImport *import; /* transfer.c: the one under way, or NULL */
 	NgServer *server;
 	NgReply *list; /* ListApps' answer for who may not change, until something in it changes */
@@ -105,6 +109,9 @@ GPtrArray *ng_problems_new(void);
 void ng_problems_add(GPtrArray *problems, const char *path, guint line, const char *message, gboolean kept);
 /* The application files of one layer. Owned by the caller. */
 char *ng_engine_apps_folder(const NgOptions *options, NgLayer layer);
+
+/* Somebody else changed the file of the second lock. `engine` is an NgEngine. (methods-lock.c) */
+void ng_engine_lock_outside(gpointer engine);
 
 /* Look for all executables again, as after a change that no watch can see. */
 void ng_engine_look_again(NgEngine *engine);

@@ -158,6 +158,49 @@ GArray *ng_found_exes(NgFound *self, GPtrArray *apps)
 	return self->exes;
 }
 
+/* The first of the sorted files that is not before `key`. */
+static guint exes_position(const GArray *exes, const struct ng_exe_key *key)
+{
+	guint first = 0, end = exes->len;
+
+	while (first < end) {
+		const guint middle = first + (end - first) / 2;
+		const NgCompileExe wanted = { .key = *key };
+
+		if (compare_exes(&g_array_index(exes, NgCompileExe, middle), &wanted) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+gboolean ng_found_sharers(NgFound *self, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids)
+{
+	g_autoptr(GArray) files = ng_identity_files_new();
+	const GArray *exes;
+
+	for (char **entry = app->executables; *entry; entry++) {
+		if (strpbrk(*entry, "*?[") ||
+		    !ng_identity_find(self->identity, *entry, NG_FOUND_MAX_FILES, files, NULL))
+			return FALSE;
+	}
+	exes = ng_found_exes(self, apps);
+	for (guint i = 0; i < files->len; i++) {
+		const struct ng_exe_key *key = &g_array_index(files, NgIdentityFile, i).key;
+
+		for (guint j = exes_position(exes, key); j < exes->len; j++) {
+			const NgCompileExe *exe = &g_array_index(exes, NgCompileExe, j);
+
+			if (exe->key.ino != key->ino || exe->key.dev != key->dev)
+				break;
+			if (!g_str_equal(exe->app_id, app->id))
+				g_ptr_array_add(ids, (gpointer)exe->app_id);
+		}
+	}
+	return TRUE;
+}
+
 static gboolean found_same(const Found *a, const Found *b)
 {
 	if (a->files->len != b->files->len || g_strcmp0(a->problem, b->problem) != 0)

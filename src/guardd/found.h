@@ -24,6 +24,9 @@ GArray *ng_found_exes(NgFound *found, GPtrArray *apps);
 gboolean ng_found_again(NgFound *found, const NgPolicyApp *app);
 /* NgIdentityFile; NULL: not looked for yet. Borrowed. */
 const GArray *ng_found_files(NgFound *found, const char *id);
+/* Who else means one of the files that `app` (in the policy or not) means now: ids, borrowed until the next call of any
+ * function here. FALSE: that cannot be told, because a file cannot be looked at or an entry is a pattern. */
+gboolean ng_found_sharers(NgFound *found, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids);
 /* What could not be looked at, as NgPolicyProblem. Owned by the caller. */
 GPtrArray *ng_found_problems(NgFound *found, NgPolicy *policy);
 

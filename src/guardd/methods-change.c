@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SetProfile, Forget and Reload. A change is stored first, then put in force, then answered; it is recorded when it is
- * stored. The caller is root: dispatch.c saw to it.
+ * stored. Whether the caller may is asked last, by what the change would do now (authority.h).
  */
 #include <string.h>
 
 #include "guardd/audit.h"
 #include "guardd/authority.h"
+#include "guardd/change.h"
 #include "guardd/methods.h"
 #include "guardd/store.h"
 
@@ -22,7 +23,7 @@ typedef struct {
 } Change;
 
 typedef struct {
-	GVariant *until, *then, *reason, *allow, *children, *name, *origin;
+	GVariant *until, *then, *reason, *allow, *children, *name, *origin, *passphrase;
 } SetOptions;
 
 static void set_options_clear(SetOptions *options)
@@ -34,6 +35,7 @@ static void set_options_clear(SetOptions *options)
 	g_clear_pointer(&options->children, g_variant_unref);
 	g_clear_pointer(&options->name, g_variant_unref);
 	g_clear_pointer(&options->origin, g_variant_unref);
+	g_clear_pointer(&options->passphrase, g_variant_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SetOptions, set_options_clear)
 
@@ -190,7 +192,7 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 	const NgOption known[] = { { "until", "x", &options.until },       { "then", "s", &options.then },
 				   { "reason", "s", &options.reason },     { "allow", "as", &options.allow },
 				   { "children", "s", &options.children }, { "name", "s", &options.name },
-				   { "origin", "s", &options.origin } };
+				   { "origin", "s", &options.origin },     { "passphrase", "s", &options.passphrase } };
 	g_autoptr(GVariant) dict = NULL;
 	g_autoptr(NgPolicyApp) app = NULL;
 	g_autofree char *reason = NULL, *origin = NULL;
@@ -201,7 +203,7 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 	g_variant_get(parameters, "(&s&s@a{sv})", &text, &profile, &dict);
 	if (ng_method_is_busy(call, engine) || !ng_method_options(call, dict, known, G_N_ELEMENTS(known)) ||
 	    !ng_method_why(call, options.reason, options.origin, &reason, &origin) ||
-	    !ng_method_resolve(call, engine, text, &found))
+	    !ng_method_resolve(call, engine, text, &found) || ng_method_is_managed(call, found))
 		return;
 	app = found ? ng_policy_app_copy(found) : app_for_path(engine, text);
 	/* What an earlier end would have come back to is what it was before. */
@@ -212,15 +214,18 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 			     profile);
 		return;
 	}
-	if (set_fields(call, app, before, &options, reason) && ng_authority_allows(engine, call, NG_ACTION_LOOSEN))
+	if (set_fields(call, app, before, &options, reason) &&
+	    ng_authority_allows(engine, call, ng_change_of_app(engine, app)))
 		set_store(engine, call, found, app, reason, origin);
 }
 
 void ng_method_forget(NgCall *call, GVariant *parameters, gpointer user_data)
 {
 	NgEngine *engine = user_data;
-	g_autoptr(GVariant) dict = NULL, reason = NULL, origin = NULL;
-	const NgOption known[] = { { "reason", "s", &reason }, { "origin", "s", &origin } };
+	g_autoptr(GVariant) dict = NULL, reason = NULL, origin = NULL, passphrase = NULL;
+	const NgOption known[] = { { "reason", "s", &reason },
+				   { "origin", "s", &origin },
+				   { "passphrase", "s", &passphrase } };
 	g_autofree char *why = NULL, *from = NULL;
 	g_autoptr(NgPolicyApp) before = NULL;
 	g_autoptr(GError) error = NULL;
@@ -237,7 +242,7 @@ void ng_method_forget(NgCall *call, GVariant *parameters, gpointer user_data)
 			     "There is no application “%s”. See netguard list for the names.", text);
 		return;
 	}
-	if (!ng_authority_allows(engine, call, NG_ACTION_LOOSEN))
+	if (ng_method_is_managed(call, app) || !ng_authority_allows(engine, call, ng_change_of_forgetting(engine, app)))
 		return;
 	before = ng_policy_app_copy(app);
 	if (!ng_store_forget(engine->store, before->id, &error)) {

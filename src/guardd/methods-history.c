@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "guardd/attempts.h"
+#include "guardd/authority.h"
 #include "guardd/loads.h"
 #include "guardd/methods.h"
 #include "guardd/truth.h"
@@ -72,10 +73,12 @@ void ng_method_get_attempts(NgCall *call, GVariant *parameters, gpointer user_da
 {
 	NgEngine *engine = user_data;
 	g_autoptr(GVariant) filter = g_variant_get_child_value(parameters, 0);
-	g_autoptr(GVariant) app = NULL, since = NULL, verdict = NULL, limit = NULL;
-	const NgOption known[] = {
-		{ "app", "s", &app }, { "since", "x", &since }, { "verdict", "s", &verdict }, { "limit", "u", &limit }
-	};
+	g_autoptr(GVariant) app = NULL, since = NULL, verdict = NULL, limit = NULL, everyone = NULL;
+	const NgOption known[] = { { "app", "s", &app },
+				   { "since", "x", &since },
+				   { "verdict", "s", &verdict },
+				   { "limit", "u", &limit },
+				   { "everyone", "b", &everyone } };
 	NgAttemptQuery query = { .uid = ng_call_is_admin(call) ? -1 : (gint64)ng_call_uid(call) };
 	Rows rows = { .engine = engine };
 	g_autoptr(GVariant) list = NULL;
@@ -84,6 +87,11 @@ void ng_method_get_attempts(NgCall *call, GVariant *parameters, gpointer user_da
 	if (!ng_method_options(call, filter, known, G_N_ELEMENTS(known)) || !filter_limit(call, limit, &query.limit) ||
 	    !filter_since(call, since, &query.since) || !filter_verdict(call, verdict, &query.verdict))
 		return;
+	if (everyone && g_variant_get_boolean(everyone)) {
+		if (!ng_authority_allows(engine, call, NG_ACTION_OBSERVE))
+			return;
+		query.uid = -1;
+	}
 	if (app) {
 		const NgPolicyApp *found = ng_policy_resolve(engine->policy, g_variant_get_string(app, NULL));
 
@@ -141,7 +149,8 @@ static GVariant *connection_variant(NgEngine *engine, const struct ng_socket *en
 
 static void connections_known(NgEngine *engine, NgCall *call, GArray *sockets)
 {
-	const guint max = ng_call_is_admin(call) ? NG_LINK_MAX_SOCKETS : MAX_LIMIT_OTHERS;
+	const gboolean sees_all = ng_call_is_admin(call) || ng_call_is_granted(call, NG_ACTION_OBSERVE);
+	const guint max = sees_all ? NG_LINK_MAX_SOCKETS : MAX_LIMIT_OTHERS;
 	GVariantBuilder list;
 	guint n = 0;
 
@@ -149,7 +158,7 @@ static void connections_known(NgEngine *engine, NgCall *call, GArray *sockets)
 	for (guint i = 0; i < sockets->len && n < max; i++) {
 		const struct ng_socket *entry = &g_array_index(sockets, struct ng_socket, i);
 
-		if (!ng_call_is_admin(call) && entry->uid != ng_call_uid(call))
+		if (!sees_all && entry->uid != ng_call_uid(call))
 			continue;
 		g_variant_builder_add_value(&list, connection_variant(engine, entry));
 		n++;
@@ -181,6 +190,11 @@ void ng_method_get_connections(NgCall *call, GVariant *parameters, gpointer user
 		ng_link_ask(engine->link, NG_MESSAGE_SOCKETS, -1, SOCKETS_TIMEOUT_MS, sockets_known, engine);
 	}
 	g_ptr_array_add(engine->sockets_calls, call);
+}
+
+void ng_method_get_all_connections(NgCall *call, GVariant *parameters, gpointer user_data)
+{
+	ng_method_get_connections(call, parameters, user_data);
 }
 
 static void audit_row(const NgAudit *audit, gpointer data)

@@ -3,6 +3,7 @@
  */
 #include "guardd/audit.h"
 #include "guardd/authority.h"
+#include "guardd/change.h"
 #include "guardd/methods.h"
 #include "guardd/truth.h"
 
@@ -40,8 +41,10 @@ static char *mode_json(const NgMode *mode)
 
 static void mode_set(NgEngine *engine, NgCall *call, GVariant *options, NgMode mode, const char *action)
 {
-	g_autoptr(GVariant) reason = NULL, origin = NULL;
-	const NgOption known[] = { { "reason", "s", &reason }, { "origin", "s", &origin } };
+	g_autoptr(GVariant) reason = NULL, origin = NULL, passphrase = NULL;
+	const NgOption known[] = { { "reason", "s", &reason },
+				   { "origin", "s", &origin },
+				   { "passphrase", "s", &passphrase } };
 	g_autofree char *why = NULL, *from = NULL, *before = mode_json(&engine->mode), *after = mode_json(&mode);
 	g_autoptr(GError) error = NULL;
 	Change *change;
@@ -79,10 +82,11 @@ void ng_method_pause(NgCall *call, GVariant *parameters, gpointer user_data)
 
 void ng_method_resume(NgCall *call, GVariant *parameters, gpointer user_data)
 {
+	NgEngine *engine = user_data;
 	g_autoptr(GVariant) options = g_variant_get_child_value(parameters, 0);
 
-	if (ng_authority_allows(user_data, call, NG_ACTION_LOOSEN))
-		mode_set(user_data, call, options, (NgMode){ NG_MODE_NORMAL, 0 }, "resume");
+	if (ng_authority_allows(engine, call, ng_change_of_mode(engine->mode.mode, NG_MODE_NORMAL)))
+		mode_set(engine, call, options, (NgMode){ NG_MODE_NORMAL, 0 }, "resume");
 }
 
 void ng_method_panic(NgCall *call, GVariant *parameters, gpointer user_data)

@@ -14,6 +14,7 @@ const NgMethod ng_methods[] = {
 	{ "Explain", NG_ACTION_EVERYONE, ng_method_explain },
 	{ "GetAttempts", NG_ACTION_EVERYONE, ng_method_get_attempts },
 	{ "GetConnections", NG_ACTION_EVERYONE, ng_method_get_connections },
+	{ "GetAllConnections", NG_ACTION_OBSERVE, ng_method_get_all_connections },
 	{ "GetAudit", NG_ACTION_AUDIT, ng_method_get_audit },
 	{ "VerifyAudit", NG_ACTION_AUDIT, ng_method_verify_audit },
 	{ "Pause", NG_ACTION_PAUSE, ng_method_pause },
@@ -22,6 +23,11 @@ const NgMethod ng_methods[] = {
 	{ "Export", NG_ACTION_EVERYONE, ng_method_export },
 	{ "Import", NG_ACTION_CHANGE, ng_method_import },
 	{ "Reload", NG_ACTION_CONFIGURE, ng_method_reload },
+	{ "GetPermissions", NG_ACTION_EVERYONE, ng_method_get_permissions },
+	{ "GetLock", NG_ACTION_EVERYONE, ng_method_get_lock },
+	{ "SetLock", NG_ACTION_CONFIGURE, ng_method_set_lock },
+	{ "Unlock", NG_ACTION_EVERYONE, ng_method_unlock },
+	{ "Lock", NG_ACTION_EVERYONE, ng_method_lock },
 };
 const gsize ng_n_methods = G_N_ELEMENTS(ng_methods);
 
@@ -162,6 +168,15 @@ gboolean ng_method_resolve(NgCall *call, NgEngine *engine, const char *text, con
 		return FALSE;
 	}
 	*ret_app = app;
+	return TRUE;
+}
+
+gboolean ng_method_is_managed(NgCall *call, const NgPolicyApp *app)
+{
+	if (!app || app->layer != NG_LAYER_ADMIN)
+		return FALSE;
+	ng_call_fail(call, NG_API_ERROR_MANAGED,
+		     "“%s” is decided by the administrator in %s. Ask them to change it there.", app->id, app->path);
 	return TRUE;
 }
 

@@ -33,6 +33,12 @@ NG_METHOD(panic);
 NG_METHOD(export);
 NG_METHOD(import);
 NG_METHOD(reload);
+NG_METHOD(get_permissions);
+NG_METHOD(get_lock);
+NG_METHOD(set_lock);
+NG_METHOD(unlock);
+NG_METHOD(lock);
+NG_METHOD(get_all_connections);
 
 /* A key that an options dictionary may have. `type` is a GVariant type; the place to store is a GVariant*, which keeps
  * NULL when the key is absent; the caller unrefs it. */
@@ -57,6 +63,8 @@ void ng_method_add_load(GVariantBuilder *builder, const NgLoadResult *result);
 GVariant *ng_method_problems(NgEngine *engine);
 /* The application a caller means; a path that no application has is "nobody's", *ret_path then. FALSE: answered. */
 gboolean ng_method_resolve(NgCall *call, NgEngine *engine, const char *text, const NgPolicyApp **ret_app);
+/* TRUE: the administrator decides on this application, and the call has been answered. NULL: nobody does. */
+gboolean ng_method_is_managed(NgCall *call, const NgPolicyApp *app);
 /* TRUE: an import is under way and the call has been answered. */
 gboolean ng_method_is_busy(NgCall *call, NgEngine *engine);
 

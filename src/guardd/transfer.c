@@ -7,6 +7,7 @@
 #include "guardd/app-json.h"
 #include "guardd/audit.h"
 #include "guardd/authority.h"
+#include "guardd/change.h"
 #include "guardd/methods.h"
 #include "guardd/store.h"
 
@@ -18,6 +19,7 @@ struct _NgImport {
 	guint32 uid;
 	const char *auth;
 	char *reason, *origin;
+	gboolean may_loosen;
 	GPtrArray *apps;                        /* NgPolicyApp: what is to be written */
 	GPtrArray *before;                      /* NgPolicyApp or NULL: what each was */
 	guint next;                             /* the first not yet written */
@@ -118,6 +120,16 @@ static void import_done(NgImport *import)
 	ng_loads_request(engine->loads, FALSE, import_answer, import);
 }
 
+/* What was no loosening when it was asked about may have become one: files can change between two steps. */
+static gboolean import_may_store(NgImport *import, const NgPolicyApp *app, GError **error)
+{
+	if (import->may_loosen || ng_change_of_app(import->engine, app) == NG_ACTION_TIGHTEN)
+		return TRUE;
+	g_set_error(error, NG_POLICY_ERROR, NG_POLICY_ERROR_CONFLICT,
+		    "“%s” was changed meanwhile, and the import would loosen it now. Import again.", app->id);
+	return FALSE;
+}
+
 static gboolean import_step(gpointer data)
 {
 	NgImport *import = data;
@@ -125,7 +137,9 @@ static gboolean import_step(gpointer data)
 	g_autoptr(GError) error = NULL;
 
 	while (import->next < import->apps->len && g_get_monotonic_time() < end) {
-		if (!ng_store_app(import->engine->store, g_ptr_array_index(import->apps, import->next), &error)) {
+		const NgPolicyApp *app = g_ptr_array_index(import->apps, import->next);
+
+		if (!import_may_store(import, app, &error) || !ng_store_app(import->engine->store, app, &error)) {
 			import->source = 0;
 			import_failed(import, error);
 			return G_SOURCE_REMOVE;
@@ -194,6 +208,17 @@ static gboolean import_plan(NgImport *import, GPtrArray *document, GError **erro
 	return TRUE;
 }
 
+/* Whether anything in it loosens. What one entry takes from another is looked at entry by entry: what the document
+ * gives with one hand and takes with the other is a loosening. */
+static NgAction import_action(NgImport *import)
+{
+	for (guint i = 0; i < import->apps->len; i++) {
+		if (ng_change_of_app(import->engine, g_ptr_array_index(import->apps, i)) == NG_ACTION_LOOSEN)
+			return NG_ACTION_LOOSEN;
+	}
+	return NG_ACTION_TIGHTEN;
+}
+
 static NgImport *import_new(NgEngine *engine, NgCall *call)
 {
 	NgImport *import = g_new0(NgImport, 1);
@@ -201,7 +226,6 @@ static NgImport *import_new(NgEngine *engine, NgCall *call)
 	import->engine = engine;
 	import->call = call;
 	import->uid = ng_call_uid(call);
-	import->auth = ng_call_auth(call);
 	import->apps = g_ptr_array_new_with_free_func((GDestroyNotify)ng_policy_app_free);
 	import->before = g_ptr_array_new_with_free_func(app_free);
 	import->added = g_ptr_array_new_with_free_func(g_free);
@@ -213,8 +237,10 @@ static NgImport *import_new(NgEngine *engine, NgCall *call)
 void ng_method_import(NgCall *call, GVariant *parameters, gpointer user_data)
 {
 	NgEngine *engine = user_data;
-	g_autoptr(GVariant) options = NULL, reason = NULL, origin = NULL;
-	const NgOption known[] = { { "reason", "s", &reason }, { "origin", "s", &origin } };
+	g_autoptr(GVariant) options = NULL, reason = NULL, origin = NULL, passphrase = NULL;
+	const NgOption known[] = { { "reason", "s", &reason },
+				   { "origin", "s", &origin },
+				   { "passphrase", "s", &passphrase } };
 	g_autoptr(GPtrArray) document = NULL;
 	g_autoptr(GError) error = NULL;
 	const char *text;
@@ -239,12 +265,14 @@ void ng_method_import(NgCall *call, GVariant *parameters, gpointer user_data)
 	} else if (!import_plan(import, document, &error)) {
 		ng_method_fail(call, error);
 		import_free(import);
-	} else if (!ng_authority_allows(engine, call, NG_ACTION_LOOSEN)) {
+	} else if (!ng_authority_allows(engine, call, dry_run ? NG_ACTION_TIGHTEN : import_action(import))) {
 		import_free(import);
 	} else if (dry_run) {
 		import_answer(&(NgLoadResult){ .warning = "Nothing was changed: this was a dry run." }, import);
 	} else {
 		engine->import = import;
+		import->auth = ng_call_auth(call);
+		import->may_loosen = ng_call_is_granted(call, NG_ACTION_LOOSEN);
 		import->source = g_idle_add_full(G_PRIORITY_DEFAULT, import_step, import, NULL);
 	}
 }

@@ -291,6 +291,19 @@ const NgPolicyApp *ng_policy_find(NgPolicy *policy, const char *id)
 	return found ? policy->apps->pdata[position] : NULL;
 }
 
+const NgPolicyApp *ng_policy_below(NgPolicy *policy, const char *id)
+{
+	static const NgLayer layers[] = { NG_LAYER_ADMIN, NG_LAYER_VENDOR };
+
+	for (guint i = 0; i < G_N_ELEMENTS(layers); i++) {
+		const NgPolicyFile *file = g_hash_table_lookup(policy->files[layers[i]], id);
+
+		if (file && file->app)
+			return file->app;
+	}
+	return NULL;
+}
+
 static const NgPolicyApp *find_by_name(NgPolicy *policy, const char *text)
 {
 	g_autofree char *wanted = g_utf8_casefold(text, -1);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a change takes (see change.h). An application whose files stay the same is compared with itself. One that gains
+ * files is compared with whoever they answer to now: the default, and every application that means the same file by
+ * another path. One that loses files leaves them to the default; if another application means them too, that cannot be
+ * told here.
+ */
+#include "guardd/change.h"
+
+#include "guardd/found.h"
+#include "guardd/loosening.h"
+
+static NgCourse course_of(NgEngine *engine, const char *id, const NgPolicyApp *app)
+{
+	return (NgCourse){ app, ng_policy_below(engine->policy, id),
+			   ng_permit_of_default(engine->settings.default_profile, engine->settings.default_flags) };
+}
+
+static NgCourse course_of_default(NgEngine *engine)
+{
+	return (NgCourse){ NULL, NULL,
+			   ng_permit_of_default(engine->settings.default_profile, engine->settings.default_flags) };
+}
+
+static gboolean has_all(const NgPolicyApp *app, const NgPolicyApp *other)
+{
+	for (char **entry = other->executables; *entry; entry++) {
+		if (!g_strv_contains((const char *const *)app->executables, *entry))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Files that answered to somebody else will answer to `after`. */
+static gboolean gaining_loosens(NgEngine *engine, const NgPolicyApp *after)
+{
+	const NgCourse nobodys = course_of_default(engine), will_be = course_of(engine, after->id, after);
+	g_autoptr(GPtrArray) sharers = g_ptr_array_new();
+
+	/* Two who claim one file are told apart by their profiles (src/compile), so there is nothing else to it. */
+	if (after->allows->len > 0 || (after->flags & NG_APP_CLASS_MASK))
+		return TRUE;
+	if (ng_course_loosens(&nobodys, &will_be, ng_now()) ||
+	    !ng_found_sharers(engine->found, after, ng_policy_apps(engine->policy), sharers))
+		return TRUE;
+	for (guint i = 0; i < sharers->len; i++) {
+		const char *id = g_ptr_array_index(sharers, i);
+		const NgPolicyApp *sharer = ng_policy_find(engine->policy, id);
+		const NgCourse was = course_of(engine, id, sharer);
+
+		if (ng_course_loosens(&was, &will_be, ng_now()))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Files that answered to `before` will answer to the default. */
+static gboolean losing_loosens(NgEngine *engine, const NgPolicyApp *before)
+{
+	const NgCourse nobodys = course_of_default(engine), was = course_of(engine, before->id, before);
+	g_autoptr(GPtrArray) sharers = g_ptr_array_new();
+
+	return ng_course_loosens(&was, &nobodys, ng_now()) ||
+	       !ng_found_sharers(engine->found, before, ng_policy_apps(engine->policy), sharers) || sharers->len > 0;
+}
+
+/* Whatever `id` said was said by `before`, and will be by `after`; either may be NULL: then by its package's file, or
+ * by nobody. */
+static NgAction change_of(NgEngine *engine, const NgPolicyApp *before, const NgPolicyApp *after)
+{
+	gboolean loosens = FALSE;
+
+	if (!after)
+		loosens = before && losing_loosens(engine, before);
+	else if (!before)
+		loosens = gaining_loosens(engine, after);
+	else {
+		const NgCourse was = course_of(engine, before->id, before);
+		const NgCourse will_be = course_of(engine, after->id, after);
+
+		loosens = ng_course_loosens(&was, &will_be, ng_now()) ||
+			  (!has_all(before, after) && gaining_loosens(engine, after)) ||
+			  (!has_all(after, before) && losing_loosens(engine, before));
+	}
+	return loosens ? NG_ACTION_LOOSEN : NG_ACTION_TIGHTEN;
+}
+
+NgAction ng_change_of_app(NgEngine *engine, const NgPolicyApp *after)
+{
+	return change_of(engine, ng_policy_find(engine->policy, after->id), after);
+}
+
+NgAction ng_change_of_forgetting(NgEngine *engine, const NgPolicyApp *app)
+{
+	return change_of(engine, app, ng_policy_below(engine->policy, app->id));
+}
+
+NgAction ng_change_of_mode(guint32 before, guint32 after)
+{
+	if (after == NG_MODE_PANIC || before == after)
+		return NG_ACTION_TIGHTEN;
+	if (after == NG_MODE_PAUSED)
+		return NG_ACTION_PAUSE;
+	return before == NG_MODE_PANIC ? NG_ACTION_LOOSEN : NG_ACTION_TIGHTEN;
+}
