@@ -333,7 +333,7 @@ GtkWidget *ngw_apps_page_new(NgwWindow *window)
 	g_signal_connect_swapped(self->filter, "notify::selected", G_CALLBACK(filter_changed), self);
 	g_signal_connect_swapped(self->search_bar, "notify::search-mode-enabled", G_CALLBACK(search_mode_changed),
 				 self);
-	g_signal_connect_swapped(self->sections, "items-changed", G_CALLBACK(sections_changed), self);
+	g_signal_connect_swapped(self->sections, "updated", G_CALLBACK(sections_changed), self);
 	g_signal_connect_object(apps, "loaded", G_CALLBACK(page_update), self, G_CONNECT_SWAPPED);
 	g_signal_connect_object(apps, "items-changed", G_CALLBACK(apps_items), self, G_CONNECT_SWAPPED);
 	apps_items(self, 0, 0, g_list_model_get_n_items(G_LIST_MODEL(apps)), G_LIST_MODEL(apps));

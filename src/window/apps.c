@@ -15,6 +15,7 @@
 
 #define REFRESH_DELAY_MS 150 /* several changes in a row are one refresh */
 #define WATCH_INTERVAL_S 5
+#define SLICE_US 4000
 
 typedef enum { ASK_APPS, ASK_RUNNING, ASK_ACTIVITY, N_ASKED } Asked;
 
@@ -26,6 +27,7 @@ typedef struct {
 	GError *error;              /* of ListApps */
 	NgwProfile default_profile;
 	GPtrArray *made; /* NgwAppData, owned until merged */
+	guint n_merged;
 } Refresh;
 
 struct _NgwApps {
@@ -37,7 +39,9 @@ struct _NgwApps {
 	GHashTable *by_executable;  /* path -> NgwApp */
 	GCancellable *cancellable;
 	char *error;
-	guint delay, watch;
+	guint delay, watch, merge;
+	GVariant *list; /* ListApps' last answer; NULL: none yet */
+	gboolean is_list_old;
 	gboolean is_loaded, is_refreshing, is_wanted;
 };
 
@@ -178,6 +182,15 @@ static void make_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 
 /* --- on the main loop: merging --- */
 
+static GIcon *plain_icon(void)
+{
+	static GIcon *icon;
+
+	if (!icon)
+		icon = g_themed_icon_new("application-x-executable");
+	return icon;
+}
+
 static void data_dress(NgwApps *self, NgwAppData *data)
 {
 	const NgwDesktopEntry *entry = NULL;
@@ -204,7 +217,7 @@ static void data_dress(NgwApps *self, NgwAppData *data)
 		data->name = valid;
 	}
 	g_clear_object(&data->icon);
-	data->icon = entry ? g_object_ref(entry->icon) : g_themed_icon_new("application-x-executable");
+	data->icon = g_object_ref(entry ? entry->icon : plain_icon());
 	data->is_simulated = ngw_guard_is_simulation(self->guard);
 	data->is_muted = ngw_choices_is_muted(ngw_choices_get(), *data->id ? data->id : data->executable);
 }
@@ -249,26 +262,38 @@ static void apps_remove_gone(NgwApps *self, GPtrArray *made)
 	}
 }
 
-static void apps_merge(NgwApps *self, GPtrArray *made)
+static void refresh_over(Refresh *refresh);
+static void refresh_soon(NgwApps *self);
+
+/* For at most SLICE_US; the rest in the next turns of the main loop. */
+static gboolean apps_merge(gpointer data)
 {
-	guint before;
+	Refresh *refresh = data;
+	NgwApps *self = refresh->self;
+	const gint64 end = g_get_monotonic_time() + SLICE_US;
+	const guint before = self->items->len;
 
-	apps_remove_gone(self, made);
-	apps_index(self);
-	before = self->items->len;
-	for (guint i = 0; i < made->len; i++) {
-		NgwAppData *data = g_steal_pointer(&made->pdata[i]);
-		NgwApp *app = g_hash_table_lookup(self->by_key, key_of(data));
+	while (refresh->n_merged < refresh->made->len && g_get_monotonic_time() < end) {
+		NgwAppData *made = g_steal_pointer(&refresh->made->pdata[refresh->n_merged++]);
+		NgwApp *app = g_hash_table_lookup(self->by_key, key_of(made));
 
-		data_dress(self, data);
-		if (app)
-			ngw_app_update(app, data);
-		else
-			g_ptr_array_add(self->items, ngw_app_new(data));
+		data_dress(self, made);
+		if (app) {
+			ngw_app_update(app, made);
+		} else {
+			app = ngw_app_new(made);
+			g_ptr_array_add(self->items, app);
+			g_hash_table_insert(self->by_key, g_strdup(ngw_app_key(app)), app);
+		}
 	}
-	apps_index(self); /* updates replaced the strings that were keys */
 	if (self->items->len > before)
 		g_list_model_items_changed(G_LIST_MODEL(self), before, 0, self->items->len - before);
+	if (refresh->n_merged < refresh->made->len)
+		return G_SOURCE_CONTINUE;
+	apps_index(self); /* updates replaced the strings that were keys */
+	self->merge = 0;
+	refresh_over(refresh);
+	return G_SOURCE_REMOVE;
 }
 
 static void apps_set_error(NgwApps *self, const char *error)
@@ -284,7 +309,7 @@ static void refresh_over(Refresh *refresh)
 	self->is_refreshing = FALSE;
 	if (self->is_wanted) {
 		self->is_wanted = FALSE;
-		ngw_apps_refresh(self);
+		refresh_soon(self);
 	}
 	g_signal_emit(self, signal_loaded, 0);
 	refresh_free(refresh);
@@ -295,12 +320,15 @@ static void refresh_made(GObject *source, GAsyncResult *result, gpointer data)
 	Refresh *refresh = data;
 	NgwApps *self = refresh->self;
 
-	if (g_task_propagate_boolean(G_TASK(result), NULL)) {
-		self->is_loaded = TRUE;
-		apps_set_error(self, NULL);
-		apps_merge(self, refresh->made);
+	if (!g_task_propagate_boolean(G_TASK(result), NULL)) {
+		refresh_over(refresh);
+		return;
 	}
-	refresh_over(refresh);
+	self->is_loaded = TRUE;
+	apps_set_error(self, NULL);
+	apps_remove_gone(self, refresh->made);
+	apps_index(self);
+	self->merge = g_idle_add(apps_merge, refresh);
 }
 
 static void refresh_complete(Refresh *refresh)
@@ -326,8 +354,12 @@ static void take_reply(Refresh *refresh, Asked which, GAsyncResult *result)
 
 	if (reply)
 		refresh->replies[which] = g_variant_get_child_value(reply, 0);
-	else if (which == ASK_APPS)
+	if (reply && which == ASK_APPS) {
+		g_clear_pointer(&refresh->self->list, g_variant_unref);
+		refresh->self->list = g_variant_ref(refresh->replies[ASK_APPS]);
+	} else if (which == ASK_APPS) {
 		refresh->error = g_steal_pointer(&error);
+	}
 	if (--refresh->n_waiting == 0)
 		refresh_complete(refresh);
 }
@@ -358,16 +390,22 @@ static gboolean refresh_start(gpointer data)
 	refresh->self = g_object_ref(self);
 	refresh->n_waiting = N_ASKED;
 	self->is_refreshing = TRUE;
+	if (!self->list || self->is_list_old) {
+		self->is_list_old = FALSE;
+		ngw_guard_call(self->guard, "ListApps", NULL, "(aa{sv})", self->cancellable, took_apps, refresh);
+	} else {
+		refresh->replies[ASK_APPS] = g_variant_ref(self->list);
+		refresh->n_waiting--;
+	}
 	g_variant_builder_init(&filter, G_VARIANT_TYPE_VARDICT);
 	g_variant_builder_add(&filter, "{sv}", "step", g_variant_new_uint32(3600));
-	ngw_guard_call(self->guard, "ListApps", NULL, "(aa{sv})", self->cancellable, took_apps, refresh);
 	ngw_guard_call(self->guard, "ListRunning", NULL, "(aa{sv})", self->cancellable, took_running, refresh);
 	ngw_guard_call(self->guard, "GetActivity", g_variant_new("(a{sv})", &filter), "(a{sv})", self->cancellable,
 		       took_activity, refresh);
 	return G_SOURCE_REMOVE;
 }
 
-void ngw_apps_refresh(NgwApps *self)
+static void refresh_soon(NgwApps *self)
 {
 	if (self->is_refreshing)
 		self->is_wanted = TRUE;
@@ -375,12 +413,18 @@ void ngw_apps_refresh(NgwApps *self)
 		self->delay = g_timeout_add(REFRESH_DELAY_MS, refresh_start, self);
 }
 
+void ngw_apps_refresh(NgwApps *self)
+{
+	self->is_list_old = TRUE;
+	refresh_soon(self);
+}
+
 static gboolean watch_tick(gpointer data)
 {
 	NgwApps *self = data;
 
 	if (ngw_guard_is_ready(self->guard))
-		ngw_apps_refresh(self);
+		refresh_soon(self);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -459,6 +503,8 @@ static void ngw_apps_dispose(GObject *object)
 	g_cancellable_cancel(self->cancellable);
 	g_clear_handle_id(&self->delay, g_source_remove);
 	g_clear_handle_id(&self->watch, g_source_remove);
+	g_clear_handle_id(&self->merge, g_source_remove);
+	g_clear_pointer(&self->list, g_variant_unref);
 	if (self->guard)
 		g_signal_handlers_disconnect_by_data(self->guard, self);
 	if (self->entries)
@@ -504,7 +550,7 @@ NgwApps *ngw_apps_new(NgwGuard *guard, NgwDesktopEntries *entries)
 	self->entries = g_object_ref(entries);
 	g_signal_connect_swapped(guard, "changed", G_CALLBACK(guard_changed), self);
 	g_signal_connect_swapped(guard, "link", G_CALLBACK(guard_link), self);
-	g_signal_connect_swapped(entries, "changed", G_CALLBACK(ngw_apps_refresh), self);
-	g_signal_connect_swapped(ngw_choices_get(), "changed", G_CALLBACK(ngw_apps_refresh), self);
+	g_signal_connect_swapped(entries, "changed", G_CALLBACK(refresh_soon), self);
+	g_signal_connect_swapped(ngw_choices_get(), "changed", G_CALLBACK(refresh_soon), self);
 	return self;
 }

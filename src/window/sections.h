@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the Apps page lists: the applications of NgwApps that match, in sections with a header each, ordered by name, as
- * one GListModel of NgwApp and NgwHeading. Keeps itself up to date; changes are emitted as the smallest run of rows
- * that differs. Main loop only.
+ * one GListModel of NgwApp and NgwHeading. Keeps itself up to date; rows that stay are not touched, long lists grow a few
+ * rows at a time. Main loop only.
+ *
+ * Signal "updated" (): what matches was looked at again.
  */
 #ifndef NGW_SECTIONS_H
 #define NGW_SECTIONS_H
