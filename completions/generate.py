@@ -17,7 +17,7 @@ import sys
 # The word that --help shows for a value -> kind. "none" is known, and nothing can be offered.
 KINDS = {"APP": "app", "PROFILE": "profile", "DURATION": "duration", "WHEN": "ago", "DIR": "folder", "PATH": "file", "FILE": "file",
          "TIME": "none", "TEXT": "none", "NAME": "none", "N": "none", "DESTINATION": "none", "COMMAND": "command",
-         "ARGUMENT": "file", "CMD": "command", "WHAT": "none"}
+         "ARGUMENT": "file", "CMD": "command", "WHAT": "none", "KEY=VALUE": "none"}
 # Where the word alone does not tell.
 OPTION_KINDS = {"then": "then", "allow": "allow"}
 # Verbs whose APP may be a program that no one decided on yet.

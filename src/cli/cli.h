@@ -42,7 +42,8 @@ typedef struct {
 
 typedef struct {
 	const char *name;
-	const char *arguments; /* as in the usage line: "APP [DESTINATION]"; words in brackets are optional */
+	const char *arguments; /* as in the usage line: "APP [DESTINATION]"; words in brackets are optional, the last
+				  may end with "..." */
 	const char *summary;
 	const char *details;         /* what --help says besides; may be NULL */
 	const GOptionEntry *entries; /* may be NULL */
@@ -95,7 +96,7 @@ int ng_cli_exit_code(const GError *error);
 
 extern const NgVerb ng_verb_status, ng_verb_list, ng_verb_get, ng_verb_set, ng_verb_forget, ng_verb_explain,
 	ng_verb_log, ng_verb_watch, ng_verb_audit, ng_verb_check, ng_verb_pause, ng_verb_resume, ng_verb_panic,
-	ng_verb_export, ng_verb_import, ng_verb_reload;
+	ng_verb_export, ng_verb_import, ng_verb_reload, ng_verb_settings;
 
 void ng_show_status(NgCli *cli, GVariant *status);
 void ng_show_list(NgCli *cli, GVariant *apps, GVariant *status, const char *profile);

@@ -14,9 +14,9 @@
 #include "config.h"
 
 static const NgVerb *const verbs[] = {
-	&ng_verb_status, &ng_verb_list,   &ng_verb_get,    &ng_verb_set,    &ng_verb_forget, &ng_verb_explain,
-	&ng_verb_log,    &ng_verb_watch,  &ng_verb_audit,  &ng_verb_check,  &ng_verb_pause,  &ng_verb_resume,
-	&ng_verb_panic,  &ng_verb_export, &ng_verb_import, &ng_verb_reload,
+	&ng_verb_status, &ng_verb_list,   &ng_verb_get,    &ng_verb_set,    &ng_verb_forget,   &ng_verb_explain,
+	&ng_verb_log,    &ng_verb_watch,  &ng_verb_audit,  &ng_verb_check,  &ng_verb_pause,    &ng_verb_resume,
+	&ng_verb_panic,  &ng_verb_export, &ng_verb_import, &ng_verb_reload, &ng_verb_settings,
 };
 
 static struct {
@@ -90,7 +90,9 @@ static GOptionContext *verb_context(const NgVerb *verb)
 static gboolean has_arguments(const NgVerb *verb, char **args, GError **error)
 {
 	g_auto(GStrv) names = g_strsplit(verb->arguments, " ", -1);
-	const guint n = g_strv_length(args), most = g_strv_length(names);
+	const guint n = g_strv_length(args), n_names = g_strv_length(names);
+	const gboolean is_open = n_names > 0 && g_str_has_suffix(names[n_names - 1], "...");
+	const guint most = is_open ? G_MAXUINT : n_names;
 
 	if (n > most) {
 		g_autofree char *extra = ng_text_safe(args[most]);
@@ -98,7 +100,7 @@ static gboolean has_arguments(const NgVerb *verb, char **args, GError **error)
 		return ng_cli_usage(error, "\"%s\" is one argument too many%s", extra,
 				    most ? ": quote an argument that has spaces" : "");
 	}
-	if (n < most && names[n][0] != '[')
+	if (n < n_names && names[n][0] != '[')
 		return ng_cli_usage(error, "%s is missing", names[n]);
 	return TRUE;
 }

@@ -240,4 +240,46 @@ def reload_tells_problems(w):
     equal(len(w.run("reload", "--json").json()["problems"]), 1)
 
 
+SETTINGS = ("({'default-profile': <'local'>, 'default-allow': <['loopback', 'shared']>, 'max-age-days': <uint32 90>, "
+            "'max-size-mb': <uint32 0>, 'managed': <['max-age-days']>},)")
+
+
+@test
+def settings_shows_what_holds_and_what_is_fixed(w):
+    w.mock.reply("GetSettings", SETTINGS)
+    r = w.run("settings")
+    equal((r.code, r.err), (0, ""), r)
+    contains(r.out, "Local: it can reach this machine", "loopback, shared   (default-allow)",
+             "90 days   (max-age-days; fixed by the administrator)", "any size   (max-size-mb)")
+    equal(w.run("settings", "--json").json()["managed"], ["max-age-days"])
+
+
+@test
+def settings_sets_each_key(w):
+    w.mock.reply("SetSettings", "({'state': <'normal'>, 'enforced': <true>, 'closed': <uint32 1>, 'warning': <''>},)")
+    r = w.run("settings", "default-profile=Offline", "default-allow=loopback, shared", "max-age-days=0", "max-size-mb=12",
+              "--reason", "tests")
+    equal((r.code, r.out), (0, "The settings are stored and in force. 1 open connection closed.\n"), r)
+    contains(w.calls()[0], "SetSettings ({", "'default-profile': <'offline'>", "'default-allow': <['loopback', 'shared']>",
+            "'max-age-days': <uint32 0>", "'max-size-mb': <uint32 12>", "'reason': <'tests'>", "'origin': <'command'>")
+    equal(w.run("settings", "default-allow=").code, 0)
+    contains(w.calls()[0], "'default-allow': <@as []>")
+    w.mock.reply("SetSettings", "({'enforced': <false>, 'warning': <'This is a simulation.'>},)")
+    r = w.run("settings", "default-profile=local")
+    equal((r.code, r.out), (4, "The settings are stored.\n"), r)
+
+
+@test
+def settings_refuses_what_is_no_setting_before_asking(w):
+    for args, words in ((("colour=red",), '"colour=red" is no setting'), (("default-profile",), "write KEY=VALUE"),
+                        (("max-age-days=many",), "max-age-days: write a number of days"),
+                        (("max-age-days=1", "max-age-days=2"), "given twice"), (("--reason", "x"), "nothing is set")):
+        r = w.run("settings", *args)
+        equal(r.code, 2, r)
+        contains(r.err, words)
+    equal(w.calls(), [])
+    w.mock.error("SetSettings", "org.networkguard.Error.Managed", "max-size-mb is decided by the administrator")
+    equal(w.run("settings", "max-size-mb=1").code, 1)
+
+
 sys.exit(run_all())

@@ -7,8 +7,8 @@
  * load has ended; the socket is served) -> ending (the loop has been left; what is in force stays).
  *
  * Does not belong here: what a method does (methods-*.c), what an image holds (loads.c), what is in force (truth.c),
- * when something ends (timers.c), what others change (policy-watch.c), anything with a file format (policy, settings.c,
- * mode.c, store.c).
+ * when something ends (timers.c), what others change (policy-watch.c), anything with a file format (policy, mode.c,
+ * configuration.c, store.c).
  */
 #include "guardd/engine.h"
 
@@ -24,6 +24,7 @@
 
 #include "guardd/attempts.h"
 #include "guardd/audit.h"
+#include "guardd/configuration.h"
 #include "guardd/authority.h"
 #include "guardd/found.h"
 #include "guardd/loads.h"
@@ -113,43 +114,6 @@ void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
 		ng_server_signal(engine->server, "Changed", g_variant_new("(s)", "policy"));
 }
 
-static gboolean settings_same(const NgSettings *a, const NgSettings *b)
-{
-	return a->default_profile == b->default_profile && a->default_flags == b->default_flags;
-}
-
-static char *settings_json(const NgSettings *settings)
-{
-	return g_strdup_printf("{\"default-profile\":\"%s\",\"flags\":%u}",
-			       ng_policy_profile_text(settings->default_profile), settings->default_flags);
-}
-
-/* TRUE: what is decided for the default changed. */
-static gboolean engine_reload_settings(NgEngine *engine)
-{
-	g_autofree char *path = g_build_filename(engine->options->config, NG_SETTINGS_FILE, NULL);
-	g_autofree char *before = settings_json(&engine->settings), *after = NULL;
-	g_autoptr(GError) error = NULL;
-	const NgSettings was = engine->settings;
-	guint line;
-
-	if (!ng_settings_read(&engine->settings, engine->options->config, &line, &error))
-		ng_engine_set_problem(engine, NG_PROBLEM_SETTINGS, path, line, error->message, TRUE);
-	else
-		ng_engine_set_problem(engine, NG_PROBLEM_SETTINGS, path, 0, NULL, FALSE);
-	if (settings_same(&was, &engine->settings))
-		return FALSE;
-	after = settings_json(&engine->settings);
-	if (engine->auditor)
-		ng_audit_record(engine->auditor, &(NgAudit){ .uid = NG_AUDIT_UID_UNKNOWN,
-							     .auth = "service",
-							     .action = "config",
-							     .before = before,
-							     .after = after,
-							     .origin = "file" });
-	return TRUE;
-}
-
 gboolean ng_engine_reload(NgEngine *engine)
 {
 	g_autoptr(GHashTable) before = ng_audit_picture(engine->policy);
@@ -161,7 +125,7 @@ gboolean ng_engine_reload(NgEngine *engine)
 		after = ng_audit_picture(engine->policy);
 		changed = ng_audit_outside(engine->auditor, before, after, "the application file was changed");
 	}
-	changed |= engine_reload_settings(engine);
+	changed |= ng_configuration_read(engine, FALSE);
 	if (engine->server)
 		ng_server_signal(engine->server, "Changed", g_variant_new("(s)", "problems"));
 	return changed;
@@ -313,7 +277,8 @@ static void engine_read(NgEngine *engine)
 	g_autoptr(GError) error = NULL;
 
 	ng_settings_init(&engine->settings);
-	engine_reload_settings(engine);
+	engine->settings_user = engine->settings_admin = engine->settings;
+	ng_configuration_read(engine, TRUE);
 	engine->history = ng_history_new(state, &engine->settings.retention);
 	engine->auditor = ng_auditor_new(engine);
 	engine->policy = ng_policy_new(folders);

@@ -28,7 +28,7 @@ G_BEGIN_DECLS
 
 /* Where a problem that GetStatus shows comes from; each source replaces its own. */
 typedef enum {
-	NG_PROBLEM_SETTINGS, /* netguard.conf */
+	NG_PROBLEM_SETTINGS, /* netguard.conf and settings.conf */
 	NG_PROBLEM_STATE,    /* what the engine could not read or write of its own */
 	NG_PROBLEM_FOUND,    /* executables that cannot be looked at */
 	NG_PROBLEM_COMPILE,  /* two applications, one file */
@@ -57,7 +57,9 @@ struct _NgEngine {
 	gboolean is_ready; /* the first load has ended, one way or the other */
 
 	/* What is decided. */
-	NgSettings settings;
+	NgSettings settings;       /* those that hold; this and the next two: configuration.c */
+	NgSettings settings_user;  /* what users set */
+	NgSettings settings_admin; /* what netguard.conf fixes */
 	NgPolicy *policy;
 	NgFound *found;
 	NgOnlink *onlink;
@@ -95,7 +97,7 @@ int ng_engine_run(const NgOptions *options, NgStart *start);
 /* Applications changed in the policy: who is told, what is cached, what is timed; with `executables` also what is
  * watched. Does not load. */
 void ng_engine_policy_changed(NgEngine *engine, gboolean executables);
-/* Read the application files and netguard.conf again; what others changed is audited. TRUE if what is decided changed.
+/* Read the application files and the settings again; what others changed is audited. TRUE if what is decided changed.
  */
 gboolean ng_engine_reload(NgEngine *engine);
 /* Change the mode: stored, then in engine->mode. FALSE: it could not be stored; it is in engine->mode all the same,

@@ -28,6 +28,8 @@ const NgMethod ng_methods[] = {
 	{ "SetLock", NG_ACTION_CONFIGURE, ng_method_set_lock },
 	{ "Unlock", NG_ACTION_EVERYONE, ng_method_unlock },
 	{ "Lock", NG_ACTION_EVERYONE, ng_method_lock },
+	{ "GetSettings", NG_ACTION_EVERYONE, ng_method_get_settings },
+	{ "SetSettings", NG_ACTION_CONFIGURE, ng_method_set_settings },
 };
 const gsize ng_n_methods = G_N_ELEMENTS(ng_methods);
 

@@ -39,6 +39,8 @@ NG_METHOD(set_lock);
 NG_METHOD(unlock);
 NG_METHOD(lock);
 NG_METHOD(get_all_connections);
+NG_METHOD(get_settings);
+NG_METHOD(set_settings);
 
 /* A key that an options dictionary may have. `type` is a GVariant type; the place to store is a GVariant*, which keeps
  * NULL when the key is absent; the caller unrefs it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netguard.conf (see settings.h). GKeyFile knows no line numbers, so the line of a wrong key is found again in the text
- * that was parsed. Runs in the engine, without privilege.
+ * Settings files (see settings.h). GKeyFile knows no line numbers, so the line of a wrong key is found again in the
+ * text that was parsed. Runs in the engine, without privilege.
  */
 #include "guardd/settings.h"
 
@@ -12,6 +12,20 @@
 #define MAX_LENGTH (64 * 1024)
 #define DAY_US (G_GINT64_CONSTANT(86400) * G_USEC_PER_SEC)
 
+const char *const ng_setting_names[NG_SETTINGS] = {
+	[NG_SETTING_PROFILE] = "default-profile",
+	[NG_SETTING_ALLOW] = "default-allow",
+	[NG_SETTING_AGE] = "max-age-days",
+	[NG_SETTING_SIZE] = "max-size-mb",
+};
+
+static const struct {
+	guint8 bit;
+	const char *word;
+} allow_words[] = { { NG_APP_LOOPBACK, "loopback" },
+		    { NG_APP_SHARED, "shared" },
+		    { NG_APP_METADATA, "cloud-metadata" } };
+
 void ng_settings_init(NgSettings *settings)
 {
 	*settings = (NgSettings){ .default_profile = NG_PROFILE_ONLINE,
@@ -20,9 +34,12 @@ void ng_settings_init(NgSettings *settings)
 
 static gboolean set_profile(NgSettings *settings, const char *value, GError **error)
 {
-	settings->default_profile = ng_policy_profile_from_text(value);
-	if (settings->default_profile != 0)
+	const guint8 profile = ng_policy_profile_from_text(value);
+
+	if (profile != 0) {
+		settings->default_profile = profile;
 		return TRUE;
+	}
 	g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
 		    "Profile= must be offline, local or online, not “%s”.", value);
 	return FALSE;
@@ -83,12 +100,20 @@ static const struct {
 	const char *group;
 	const char *key;
 	gboolean (*set)(NgSettings *settings, const char *value, GError **error);
-} settings_keys[] = {
-	{ "Default", "Profile", set_profile },
-	{ "Default", "Allow", set_allow },
-	{ "History", "MaxAgeDays", set_age },
-	{ "History", "MaxSizeMB", set_size },
+} settings_keys[NG_SETTINGS] = {
+	[NG_SETTING_PROFILE] = { "Default", "Profile", set_profile },
+	[NG_SETTING_ALLOW] = { "Default", "Allow", set_allow },
+	[NG_SETTING_AGE] = { "History", "MaxAgeDays", set_age },
+	[NG_SETTING_SIZE] = { "History", "MaxSizeMB", set_size },
 };
+
+gboolean ng_settings_set(NgSettings *settings, NgSetting setting, const char *value, GError **error)
+{
+	if (!settings_keys[setting].set(settings, value, error))
+		return FALSE;
+	settings->given |= NG_SETTING_BIT(setting);
+	return TRUE;
+}
 
 /* The line where `key` (or the group, with a NULL key) stands. */
 static guint settings_line(const char *text, const char *group, const char *key)
@@ -117,7 +142,7 @@ static gboolean settings_key(NgSettings *settings, GKeyFile *file, const char *g
 		if (g_str_equal(settings_keys[i].group, group) && g_str_equal(settings_keys[i].key, key)) {
 			g_autofree char *value = g_key_file_get_string(file, group, key, error);
 
-			return value && settings_keys[i].set(settings, g_strstrip(value), error);
+			return value && ng_settings_set(settings, (NgSetting)i, g_strstrip(value), error);
 		}
 	}
 	g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND,
@@ -145,9 +170,8 @@ static gboolean settings_group(NgSettings *settings, GKeyFile *file, const char 
 	return TRUE;
 }
 
-gboolean ng_settings_read(NgSettings *settings, const char *folder, guint *ret_line, GError **error)
+gboolean ng_settings_read(NgSettings *settings, const char *path, guint *ret_line, GError **error)
 {
-	g_autofree char *path = g_build_filename(folder, NG_SETTINGS_FILE, NULL);
 	g_autofree char *text = NULL;
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autoptr(GError) local = NULL;
@@ -178,4 +202,82 @@ gboolean ng_settings_read(NgSettings *settings, const char *folder, guint *ret_l
 	}
 	*settings = read;
 	return TRUE;
+}
+
+NgSettings ng_settings_merge(const NgSettings *below, const NgSettings *above)
+{
+	NgSettings merged = *below;
+
+	merged.given |= above->given;
+	if (above->given & NG_SETTING_BIT(NG_SETTING_PROFILE))
+		merged.default_profile = above->default_profile;
+	if (above->given & NG_SETTING_BIT(NG_SETTING_ALLOW))
+		merged.default_flags = above->default_flags;
+	if (above->given & NG_SETTING_BIT(NG_SETTING_AGE))
+		merged.retention.max_age = above->retention.max_age;
+	if (above->given & NG_SETTING_BIT(NG_SETTING_SIZE))
+		merged.retention.max_bytes = above->retention.max_bytes;
+	return merged;
+}
+
+gboolean ng_settings_equal(const NgSettings *a, const NgSettings *b)
+{
+	return a->default_profile == b->default_profile && a->default_flags == b->default_flags &&
+	       a->retention.max_age == b->retention.max_age && a->retention.max_bytes == b->retention.max_bytes;
+}
+
+guint32 ng_settings_age_days(const NgSettings *settings)
+{
+	return (guint32)(settings->retention.max_age / DAY_US);
+}
+
+guint32 ng_settings_size_mb(const NgSettings *settings)
+{
+	return (guint32)(settings->retention.max_bytes >> 20);
+}
+
+char **ng_settings_allow_words(const NgSettings *settings)
+{
+	g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+
+	for (gsize i = 0; i < G_N_ELEMENTS(allow_words); i++) {
+		if (settings->default_flags & allow_words[i].bit)
+			g_strv_builder_add(words, allow_words[i].word);
+	}
+	return g_strv_builder_end(words);
+}
+
+static char *settings_value(const NgSettings *settings, NgSetting setting)
+{
+	g_auto(GStrv) words = ng_settings_allow_words(settings);
+
+	switch (setting) {
+	case NG_SETTING_PROFILE:
+		return g_strdup(ng_policy_profile_text(settings->default_profile));
+	case NG_SETTING_ALLOW:
+		return g_strjoinv(";", words);
+	case NG_SETTING_AGE:
+		return g_strdup_printf("%u", ng_settings_age_days(settings));
+	case NG_SETTING_SIZE:
+		return g_strdup_printf("%u", ng_settings_size_mb(settings));
+	}
+	g_assert_not_reached();
+}
+
+char *ng_settings_text(const NgSettings *settings)
+{
+	GString *text = g_string_new(NULL);
+	const char *group = NULL;
+
+	for (guint i = 0; i < NG_SETTINGS; i++) {
+		g_autofree char *value = settings_value(settings, (NgSetting)i);
+
+		if (!(settings->given & NG_SETTING_BIT(i)))
+			continue;
+		if (g_strcmp0(group, settings_keys[i].group) != 0)
+			g_string_append_printf(text, "[%s]\n", settings_keys[i].group);
+		group = settings_keys[i].group;
+		g_string_append_printf(text, "%s=%s\n", settings_keys[i].key, value);
+	}
+	return g_string_free(text, FALSE);
 }

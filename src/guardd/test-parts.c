@@ -83,11 +83,11 @@ static void test_settings(void)
 	guint line;
 
 	ng_settings_init(&settings);
-	g_assert_true(ng_settings_read(&settings, folder, &line, NULL));
+	g_assert_true(ng_settings_read(&settings, path, &line, NULL));
 	g_assert_cmpuint(settings.default_profile, ==, NG_PROFILE_ONLINE);
 	write_settings(folder,
 		       "[Default]\nProfile=local\nAllow=loopback; shared\n[History]\nMaxAgeDays=0\nMaxSizeMB=5\n");
-	g_assert_true(ng_settings_read(&settings, folder, &line, NULL));
+	g_assert_true(ng_settings_read(&settings, path, &line, NULL));
 	g_assert_cmpuint(settings.default_profile, ==, NG_PROFILE_LOCAL);
 	g_assert_cmpuint(settings.default_flags, ==, NG_APP_LOOPBACK | NG_APP_SHARED);
 	g_assert_cmpint(settings.retention.max_age, ==, 0);
@@ -97,12 +97,44 @@ static void test_settings(void)
 		g_autoptr(GError) error = NULL;
 
 		write_settings(folder, wrong[i].text);
-		g_assert_false(ng_settings_read(&settings, folder, &line, &error));
+		g_assert_false(ng_settings_read(&settings, path, &line, &error));
 		g_assert_nonnull(error);
 		g_assert_cmpuint(line, ==, wrong[i].line);
-		g_assert_cmpmem(&settings, sizeof settings, &before, sizeof before);
+		g_assert_true(ng_settings_equal(&settings, &before));
+		g_assert_cmpuint(settings.given, ==, before.given);
 	}
 	g_assert_cmpint(remove(path), ==, 0);
+	g_assert_cmpint(remove(folder), ==, 0);
+}
+
+static void test_settings_merge(void)
+{
+	g_autofree char *folder = g_dir_make_tmp("netguard-settings-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(folder, NG_SETTINGS_FILE, NULL);
+	NgSettings user, admin, both, read;
+	g_autofree char *text = NULL, *nothing = NULL;
+	guint line;
+
+	ng_settings_init(&user);
+	admin = read = user;
+	g_assert_true(ng_settings_set(&user, NG_SETTING_PROFILE, "offline", NULL));
+	g_assert_true(ng_settings_set(&user, NG_SETTING_ALLOW, "loopback;shared", NULL));
+	g_assert_true(ng_settings_set(&user, NG_SETTING_SIZE, "7", NULL));
+	g_assert_false(ng_settings_set(&user, NG_SETTING_SIZE, "-7", NULL));
+	g_assert_true(ng_settings_set(&admin, NG_SETTING_ALLOW, "", NULL));
+	g_assert_true(ng_settings_set(&admin, NG_SETTING_AGE, "3", NULL));
+	both = ng_settings_merge(&user, &admin);
+	text = ng_settings_text(&both);
+	g_assert_cmpstr(text, ==, "[Default]\nProfile=offline\nAllow=\n[History]\nMaxAgeDays=3\nMaxSizeMB=7\n");
+	write_settings(folder, text);
+	g_assert_true(ng_settings_read(&read, path, &line, NULL));
+	g_assert_true(ng_settings_equal(&read, &both));
+	g_assert_cmpuint(read.given, ==, both.given);
+	/* What is not there says nothing. */
+	g_assert_cmpint(remove(path), ==, 0);
+	g_assert_true(ng_settings_read(&read, path, &line, NULL));
+	nothing = ng_settings_text(&read);
+	g_assert_cmpstr(nothing, ==, "");
 	g_assert_cmpint(remove(folder), ==, 0);
 }
 
@@ -186,6 +218,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/parts/own prefixes are cut to their length and short ones do not count", test_onlink);
 	g_test_add_func("/parts/wrong settings are refused whole with their line", test_settings);
+	g_test_add_func("/parts/of two settings files the administrator's wins key by key", test_settings_merge);
 	g_test_add_func("/parts/the mode comes back from its file", test_mode);
 	g_test_add_func("/parts/every runtime folder has pins of its own", test_pins);
 	g_test_add_func("/parts/a tip names the command that would allow it", test_tips);
