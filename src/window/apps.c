@@ -26,7 +26,8 @@ typedef struct {
 	GVariant *replies[N_ASKED]; /* a child of the reply tuple; NULL: not had */
 	GError *error;              /* of ListApps */
 	NgwProfile default_profile;
-	GPtrArray *made; /* NgwAppData, owned until merged */
+	GPtrArray *made;  /* NgwAppData, owned until merged */
+	GHashTable *keys; /* of `made` */
 	guint n_merged;
 } Refresh;
 
@@ -57,6 +58,7 @@ static void refresh_free(Refresh *refresh)
 		g_clear_pointer(&refresh->replies[i], g_variant_unref);
 	g_clear_error(&refresh->error);
 	g_clear_pointer(&refresh->made, g_ptr_array_unref);
+	g_clear_pointer(&refresh->keys, g_hash_table_unref);
 	g_object_unref(refresh->self);
 	g_free(refresh);
 }
@@ -231,7 +233,7 @@ static void apps_index(NgwApps *self)
 
 		g_hash_table_insert(self->by_key, g_strdup(ngw_app_key(app)), app);
 		for (char **path = ngw_app_data(app)->executables; *path; path++)
-			g_hash_table_insert(self->by_executable, *path, app);
+			g_hash_table_insert(self->by_executable, g_strdup(*path), app);
 	}
 }
 
@@ -240,17 +242,36 @@ static const char *key_of(const NgwAppData *data)
 	return *data->id ? data->id : data->executable;
 }
 
-/* Those that are not in `made` any more go; runs of neighbours go in one step. */
-static void apps_remove_gone(NgwApps *self, GPtrArray *made)
+/* The line that `data` is about: the same key, or the same program under another one, because somebody decided on it or
+ * forgot it just now. Its row, and where the keyboard is, stay. */
+static NgwApp *apps_match(NgwApps *self, GHashTable *keys, const NgwAppData *data)
 {
-	g_autoptr(GHashTable) keys = g_hash_table_new(g_str_hash, g_str_equal);
+	NgwApp *app = g_hash_table_lookup(self->by_key, key_of(data));
 
-	for (guint i = 0; i < made->len; i++)
-		g_hash_table_add(keys, (gpointer)key_of(made->pdata[i]));
+	if (app)
+		return app;
+	app = g_hash_table_lookup(self->by_executable, data->executable);
+	return app && !g_hash_table_contains(keys, ngw_app_key(app)) ? app : NULL;
+}
+
+static void collect_keys(Refresh *refresh)
+{
+	refresh->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < refresh->made->len; i++)
+		g_hash_table_add(refresh->keys, g_strdup(key_of(refresh->made->pdata[i])));
+}
+
+/* Those that nothing in `made` is about any more go; runs of neighbours go in one step. */
+static void apps_remove_gone(NgwApps *self, Refresh *refresh)
+{
+	g_autoptr(GHashTable) stay = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < refresh->made->len; i++)
+		g_hash_table_add(stay, apps_match(self, refresh->keys, refresh->made->pdata[i]));
 	for (guint end = self->items->len; end > 0;) {
 		guint start = end;
 
-		while (start > 0 && !g_hash_table_contains(keys, ngw_app_key(self->items->pdata[start - 1])))
+		while (start > 0 && !g_hash_table_contains(stay, self->items->pdata[start - 1]))
 			start--;
 		if (start == end) {
 			end--;
@@ -275,7 +296,7 @@ static gboolean apps_merge(gpointer data)
 
 	while (refresh->n_merged < refresh->made->len && g_get_monotonic_time() < end) {
 		NgwAppData *made = g_steal_pointer(&refresh->made->pdata[refresh->n_merged++]);
-		NgwApp *app = g_hash_table_lookup(self->by_key, key_of(made));
+		NgwApp *app = apps_match(self, refresh->keys, made);
 
 		data_dress(self, made);
 		if (app) {
@@ -326,7 +347,8 @@ static void refresh_made(GObject *source, GAsyncResult *result, gpointer data)
 	}
 	self->is_loaded = TRUE;
 	apps_set_error(self, NULL);
-	apps_remove_gone(self, refresh->made);
+	collect_keys(refresh);
+	apps_remove_gone(self, refresh);
 	apps_index(self);
 	self->merge = g_idle_add(apps_merge, refresh);
 }
@@ -538,7 +560,7 @@ static void ngw_apps_init(NgwApps *self)
 {
 	self->items = g_ptr_array_new_with_free_func(g_object_unref);
 	self->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	self->by_executable = g_hash_table_new(g_str_hash, g_str_equal);
+	self->by_executable = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	self->cancellable = g_cancellable_new();
 }
 
