@@ -51,10 +51,16 @@ class Node:
         self.states = {STATES[bit] for bit in STATES if number >> bit & 1}
         self.parent, self.children = None, []
         self.name = "" if TYPE_NAME.fullmatch(self.raw_name) else self.raw_name
-        half = len(self.name) // 2
-        if len(self.name) % 2 and self.name[half:half + 1] == " " and self.name[:half] == self.name[half + 1:]:
-            self.name = self.name[:half]
+        first, second = self._halves()
+        if first.replace("_", "", 1) == second:
+            self.name = second
         self._extents = None
+
+    def _halves(self):
+        """The name cut in two where both halves have as many words."""
+        words = self.name.split(" ")
+        half = len(words) // 2
+        return " ".join(words[:half]), " ".join(words[half:])
 
     def __repr__(self):
         marks = sorted(self.states & {"pressed", "checked", "selected", "focused", "expanded"}) + ([] if "sensitive" in self.states else ["insensitive"])
@@ -111,24 +117,30 @@ class Node:
         return False
 
     def is_placed(self):
+        others = [node for node in (self.parent.children if self.parent else ()) if node is not self]
         if ATSPI + "Component" not in self.interfaces:  # a page of a stack is no widget: what is on it tells
             widget = self.children[0] if self.children else None
-            return widget is not None and widget.has_size() and not self._lies_under([node for node in self.parent.children if node is not self], widget)
-        rivals = [node for node in (self.parent.children if self.parent else ()) if node is not self and node.has_size()
-                  and node.extents()[:2] == self.extents()[:2]]
-        return self.has_size() and not self._lies_under(rivals, self)
+            return widget is not None and widget.has_size() and not self._lies_under(others, widget)
+        return self.has_size() and not self._lies_under([node for node in others if node.covers(*self.middle())], self)
 
     def has_size(self):
         return self.extents()[2] > 0 and self.extents()[3] > 0
 
+    def middle(self):
+        """Of what is inside the window."""
+        x, y, width, height = self.extents()
+        wx, wy, wwidth, wheight = self.window().extents() if self.window() else (x, y, width, height)
+        return (max(x, wx) + min(x + width, wx + wwidth)) // 2, (max(y, wy) + min(y + height, wy + wheight)) // 2
+
+    def covers(self, x, y):
+        left, top, width, height = self.extents()
+        return left <= x < left + width and top <= y < top + height
+
     def _lies_under(self, rivals, widget):
         """Where the widget's middle is, one of the rivals is seen."""
-        window = self.window()
-        if not rivals or not window:
+        if not rivals or not self.window():
             return False
-        x, y, width, height = widget.extents()
-        wx, wy, wwidth, wheight = window.extents()
-        seen = self.tree.at(window, (max(x, wx) + min(x + width, wx + wwidth)) // 2, (max(y, wy) + min(y + height, wy + wheight)) // 2)
+        seen = self.tree.at(self.window(), *widget.middle())
         return seen is not None and any(node in rivals for node in seen.lineage())
 
     # -- questions and acts, answered by the program now ----------------------------------------------------------------

@@ -99,11 +99,15 @@ class Window:
         return self.app.find(role, name, **options)
 
     def sees(self, text, seconds=10):
-        """Wait for a shown text (a regular expression that matches a whole label)."""
-        return self.app.find("label", text, seconds=seconds)
+        """Wait for a shown text (a regular expression that matches a whole label or heading)."""
+        return self.app.wait(lambda: self.says(text), seconds, lambda: f"it says “{text}”:\n{self.tree().dump()}")
 
     def misses(self, text, seconds=10):
-        self.app.gone("label", text, seconds=seconds)
+        self.app.wait(lambda: not self.says(text), seconds, lambda: f"it does not say “{text}”:\n{self.tree().dump()}")
+
+    def says(self, text):
+        tree = self.tree()
+        return tree.first("label", text) or tree.first("heading", text)
 
     def names(self):
         """The applications that rows are about, in order, as far as they are realised."""
