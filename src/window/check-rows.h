@@ -26,9 +26,5 @@ GtkWidget *ngw_check_text_row_new(const char *icon_name, const char *title, cons
 /* How many of `capabilities` (aa{sv}) are in that state. */
 guint ngw_check_count(GVariant *capabilities, NgwCheckState state);
 
-/* What state GetStatus says, for people: title, sentence, icon. Borrowed, constant. */
-const char *ngw_check_state_title(const char *state);
-const char *ngw_check_state_icon(const char *state);
-
 G_END_DECLS
 #endif

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands in for the parts of the window that are not written yet; weak, so that each goes when its file comes. */
 #include "window/activity-page.h"
-#include "window/add-dialog.h"
 #include "window/app-page.h"
-#include "window/check-dialog.h"
 #include "window/log-page.h"
-#include "window/notifier.h"
-#include "window/preferences.h"
-#include "window/welcome.h"
 
 #define WEAK __attribute__((weak))
 
@@ -28,21 +23,5 @@ WEAK GtkWidget *ngw_app_page_new(NgwWindow *window)
 	return gtk_label_new("Application");
 }
 WEAK void ngw_app_page_show(NgwAppPage *page, const char *key)
-{
-}
-WEAK void ngw_welcome_present(NgwWindow *window)
-{
-}
-WEAK void ngw_preferences_present(NgwWindow *window)
-{
-}
-WEAK void ngw_add_dialog_present(NgwWindow *window)
-{
-}
-WEAK NgwNotifier *ngw_notifier_new(NgwApplication *application)
-{
-	return g_object_new(G_TYPE_OBJECT, NULL);
-}
-WEAK void ngw_check_dialog_present(NgwWindow *window)
 {
 }
