@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guardd/activity.h"
 #include "guardd/loads.h"
 
 #define FLUSH_MS 1000
@@ -159,6 +160,8 @@ void ng_attempts_take(NgAttempts *attempts, const struct ng_event_report *report
 	};
 
 	ng_history_add(engine->history, &attempt);
+	if (engine->options->simulate) /* no kernel counts there */
+		ng_activity_take(engine->activity, event->verdict.allowed, event->count);
 	if (!event->verdict.allowed)
 		attempts_count(attempts, app, event->count);
 	if (attempts->flush == 0)

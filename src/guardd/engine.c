@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guardd/activity.h"
 #include "guardd/attempts.h"
 #include "guardd/audit.h"
 #include "guardd/configuration.h"
@@ -246,6 +247,7 @@ static void engine_ready(const NgLoadResult *result, gpointer data)
 	if (!result->enforced)
 		g_printerr("netguardd: %s\n", result->warning);
 	engine->is_ready = TRUE;
+	ng_activity_start(engine->activity);
 	ng_server_listen(engine->server, engine->start.listen_fd);
 	if (!engine->options->simulate)
 		ng_server_join_bus(engine->server, engine_say);
@@ -309,6 +311,7 @@ static void engine_init(NgEngine *engine)
 	engine->truth = ng_truth_new(engine);
 	engine->link = ng_link_new(engine->start.enforcer_fd, &events);
 	engine->attempts = ng_attempts_new(engine);
+	engine->activity = ng_activity_new(engine);
 	engine->timers = ng_timers_new(engine);
 	ng_timers_expire(engine->timers, FALSE);
 	engine->watch = ng_watch_new(engine);
@@ -332,6 +335,7 @@ static void engine_done(NgEngine *engine)
 	ng_link_free(engine->link);
 	ng_store_free(engine->store);
 	ng_attempts_free(engine->attempts);
+	ng_activity_free(engine->activity);
 	ng_auditor_free(engine->auditor);
 	ng_history_free(engine->history);
 	ng_truth_free(engine->truth);

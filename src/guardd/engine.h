@@ -44,6 +44,7 @@ typedef struct _NgWatch NgWatch;         /* policy-watch.h */
 typedef struct _NgOnlink NgOnlink;       /* onlink.h */
 typedef struct _NgTimers NgTimers;       /* timers.h */
 typedef struct _NgAttempts NgAttempts;   /* attempts.h */
+typedef struct _NgActivity NgActivity;   /* activity.h */
 typedef struct _NgAuditor NgAuditor;     /* audit.h */
 typedef struct _NgStore NgStore;         /* store.h */
 typedef struct _NgAuthority NgAuthority; /* authority.h */
@@ -78,6 +79,7 @@ struct _NgEngine {
 	NgHistory *history;
 	NgAuditor *auditor;
 	NgAttempts *attempts;
+	NgActivity *activity;
 	NgStore *store;
 	NgAuthority *authority;
 	NgLock *lock;     /* the second lock */

@@ -28,6 +28,7 @@ const NgMethod ng_methods[] = {
 	{ "SetLock", NG_ACTION_CONFIGURE, ng_method_set_lock },
 	{ "Unlock", NG_ACTION_EVERYONE, ng_method_unlock },
 	{ "Lock", NG_ACTION_EVERYONE, ng_method_lock },
+	{ "GetActivity", NG_ACTION_EVERYONE, ng_method_get_activity },
 	{ "GetSettings", NG_ACTION_EVERYONE, ng_method_get_settings },
 	{ "SetSettings", NG_ACTION_CONFIGURE, ng_method_set_settings },
 };

@@ -6,7 +6,8 @@
  *
  * Every second look for a file in the folder it was started from steers it: "fail" (loads are refused), "closed-N"
  * (loads report N closed connections), "less" (a needed capability is not in force). An event is sent for each line of
- * "events": uid app-id allowed(0|1) count. Whoever writes them renames them into place.
+ * "events": uid app-id allowed(0|1) count. "counts" has a line for each counter: app-id ("-": the default) allowed
+ * denied; without a line a counter is 0. Whoever writes them renames them into place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,23 +115,53 @@ static void tell_status(uint64_t seq)
 	answer(&reply, NG_MESSAGE_STATUS_IS, seq);
 }
 
+/* The counters that the file says, else those of all applications, with traffic but no uses. */
+static GArray *counters(void)
+{
+	g_autofree char *path = g_build_filename(folder, "counts", NULL);
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	GArray *all = g_array_new(FALSE, TRUE, sizeof(struct ng_app_counts));
+
+	for (size_t i = 0; i < n_keys; i++) {
+		const struct ng_app_counts entry = { .app_key = keys[i], .counts.tx_bytes = 1234 };
+
+		g_array_append_val(all, entry);
+	}
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return all;
+	g_array_set_size(all, 0);
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) words = g_strsplit(*line, " ", 3);
+		struct ng_app_counts entry = { 0 };
+
+		if (g_strv_length(words) != 3)
+			continue;
+		entry.app_key = *words[0] == '-' ? 0 : ng_image_app_key(words[0], strlen(words[0]));
+		entry.counts.allowed = g_ascii_strtoull(words[1], NULL, 10);
+		entry.counts.denied = g_ascii_strtoull(words[2], NULL, 10);
+		g_array_append_val(all, entry);
+	}
+	return all;
+}
+
 static void tell_counts(uint64_t seq)
 {
+	g_autoptr(GArray) all = counters();
 	size_t at = 0;
 
 	do {
 		struct ng_message reply = { 0 };
-		size_t n = MIN(n_keys - at, NG_COUNTS_PER_MESSAGE);
+		size_t n = MIN(all->len - at, NG_COUNTS_PER_MESSAGE);
 
-		for (size_t i = 0; i < n; i++) {
-			reply.counts.apps[i].app_key = keys[at + i];
-			reply.counts.apps[i].counts.tx_bytes = 1234;
-		}
+		for (size_t i = 0; i < n; i++)
+			reply.counts.apps[i] = g_array_index(all, struct ng_app_counts, at + i);
 		at += n;
 		reply.counts.n = (uint32_t)n;
-		reply.counts.more = at < n_keys;
+		reply.counts.more = at < all->len;
 		answer(&reply, NG_MESSAGE_COUNTS_ARE, seq);
-	} while (at < n_keys);
+	} while (at < all->len);
 }
 
 /* One connection of root, one of uid 65534. */
