@@ -49,6 +49,7 @@ typedef struct {
 	guint pid;
 	guint64 count; /* of all */
 	gint64 first, last;
+	guint64 skipped; /* left out of the signals before this one */
 } NgwAttempt;
 
 /* Read one of GetAttempts' dictionaries; the strings are borrowed from it. */
