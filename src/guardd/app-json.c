@@ -54,6 +54,10 @@ void ng_app_json_append(GString *out, const NgPolicyApp *app)
 			       app->flags & NG_APP_CHILDREN_OWN ? "own" : "inherit", app->until,
 			       app->then ? ng_policy_profile_text(app->then) : "");
 	json_string(out, app->reason ? app->reason : "");
+	if (app->span == NG_SPAN_RUNNING)
+		g_string_append_printf(out, ",\"while\":\"running %s %" G_GUINT64_FORMAT "\"", app->boot, app->since_ms);
+	else if (app->span == NG_SPAN_BOOT)
+		g_string_append_printf(out, ",\"while\":\"boot %s\"", app->boot);
 	g_string_append_c(out, '}');
 }
 
@@ -65,15 +69,31 @@ char *ng_app_json_text(const NgPolicyApp *app)
 	return g_string_free(out, FALSE);
 }
 
+/* For another machine, or another day: what lasts while a program or this boot lasts is left out, what follows it is
+ * not. NULL: nothing is left. */
+static NgPolicyApp *document_app(const NgPolicyApp *app)
+{
+	NgPolicyApp *copy = app->span == NG_SPAN_NONE || app->then != 0 ? ng_policy_app_copy(app) : NULL;
+
+	if (!copy || copy->span == NG_SPAN_NONE)
+		return copy;
+	copy->profile = copy->then;
+	copy->then = 0;
+	copy->span = NG_SPAN_NONE;
+	g_clear_pointer(&copy->reason, g_free);
+	return copy;
+}
+
 char *ng_app_json_document(GPtrArray *apps)
 {
 	GString *out = g_string_new("{\"version\":1,\"applications\":[");
 	const char *separator = "\n";
 
 	for (guint i = 0; i < apps->len; i++) {
-		const NgPolicyApp *app = g_ptr_array_index(apps, i);
+		const NgPolicyApp *decided = g_ptr_array_index(apps, i);
+		g_autoptr(NgPolicyApp) app = decided->layer == NG_LAYER_USER ? document_app(decided) : NULL;
 
-		if (app->layer != NG_LAYER_USER)
+		if (!app)
 			continue;
 		g_string_append(out, separator);
 		ng_app_json_append(out, app);

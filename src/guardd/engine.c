@@ -32,6 +32,8 @@
 #include "guardd/methods.h"
 #include "guardd/onlink.h"
 #include "guardd/policy-watch.h"
+#include "guardd/running.h"
+#include "guardd/spans.h"
 #include "guardd/store.h"
 #include "guardd/timers.h"
 #include "guardd/transfer.h"
@@ -107,6 +109,10 @@ void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
 	ng_store_snapshot_later(engine->store);
 	if (engine->timers)
 		ng_timers_rearm(engine->timers);
+	if (engine->spans)
+		ng_spans_rearm(engine->spans);
+	if (engine->running)
+		ng_running_forget(engine->running);
 	if (executables) {
 		ng_found_set_stale(engine->found);
 		ng_watch_apps_changed(engine->watch);
@@ -248,6 +254,7 @@ static void engine_ready(const NgLoadResult *result, gpointer data)
 		g_printerr("netguardd: %s\n", result->warning);
 	engine->is_ready = TRUE;
 	ng_activity_start(engine->activity);
+	ng_spans_rearm(engine->spans);
 	ng_server_listen(engine->server, engine->start.listen_fd);
 	if (!engine->options->simulate)
 		ng_server_join_bus(engine->server, engine_say);
@@ -312,6 +319,8 @@ static void engine_init(NgEngine *engine)
 	engine->link = ng_link_new(engine->start.enforcer_fd, &events);
 	engine->attempts = ng_attempts_new(engine);
 	engine->activity = ng_activity_new(engine);
+	engine->running = ng_running_new(engine);
+	engine->spans = ng_spans_new(engine);
 	engine->timers = ng_timers_new(engine);
 	ng_timers_expire(engine->timers, FALSE);
 	engine->watch = ng_watch_new(engine);
@@ -332,6 +341,9 @@ static void engine_done(NgEngine *engine)
 	ng_loads_free(engine->loads);
 	ng_timers_free(engine->timers);
 	engine->timers = NULL;
+	ng_spans_free(engine->spans);
+	engine->spans = NULL;
+	ng_running_free(engine->running);
 	ng_link_free(engine->link);
 	ng_store_free(engine->store);
 	ng_attempts_free(engine->attempts);

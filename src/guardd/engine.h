@@ -48,6 +48,8 @@ typedef struct _NgActivity NgActivity;   /* activity.h */
 typedef struct _NgAuditor NgAuditor;     /* audit.h */
 typedef struct _NgStore NgStore;         /* store.h */
 typedef struct _NgAuthority NgAuthority; /* authority.h */
+typedef struct _NgRunning NgRunning;     /* running.h */
+typedef struct _NgSpans NgSpans;         /* spans.h */
 typedef struct _NgImport NgImport;       /* transfer.h */
 
 struct _NgEngine {
@@ -70,10 +72,12 @@ struct _NgEngine {
 	NgLink *link;
 	NgLoads *loads;
 	NgTruth *truth;
+	NgRunning *running;
 
 	/* What changes it by itself. */
 	NgWatch *watch;
 	NgTimers *timers;
+	NgSpans *spans;
 
 	/* Records and clients. */
 	NgHistory *history;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads (see loads.h). An application whose Until has passed is compiled as what comes after it, whatever its file
+ * Loads (see loads.h). An application whose Until has passed or whose While is over is compiled as what comes after it, whatever its file
  * still says: a disk that cannot be written must not keep a permission alive.
  */
 #include "guardd/loads.h"
@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "guardd/found.h"
 #include "guardd/onlink.h"
+#include "guardd/running.h"
+#include "guardd/spans.h"
 #include "guardd/truth.h"
 
 #include <fcntl.h>
@@ -91,17 +93,18 @@ static gboolean waiter_is_late(gpointer data)
 }
 
 /* What `app` says now, its end considered: itself, a copy that `owned` keeps, or NULL. */
-static const NgPolicyApp *loads_effective(const NgPolicyApp *app, gint64 now, GPtrArray *owned)
+static const NgPolicyApp *loads_effective(NgEngine *engine, const NgPolicyApp *app, gint64 now, GPtrArray *owned)
 {
 	NgPolicyApp *after;
 
-	if (app->until == 0 || app->until > now)
+	if ((app->until == 0 || app->until > now) && !ng_span_is_over(engine, app))
 		return app;
 	if (app->then == 0)
 		return NULL;
 	after = ng_policy_app_copy(app);
 	after->profile = app->then;
 	after->until = 0;
+	after->span = NG_SPAN_NONE;
 	g_ptr_array_add(owned, after);
 	return after;
 }
@@ -141,7 +144,7 @@ static GBytes *loads_compile(NgLoads *loads, GError **error)
 	GBytes *bytes;
 
 	for (guint i = 0; i < policy->len; i++) {
-		const NgPolicyApp *app = loads_effective(g_ptr_array_index(policy, i), now, owned);
+		const NgPolicyApp *app = loads_effective(engine, g_ptr_array_index(policy, i), now, owned);
 
 		if (app)
 			g_ptr_array_add(apps, (gpointer)app);
@@ -229,6 +232,7 @@ static void loads_end(NgLoads *loads, const NgLoadResult *result)
 	loads->is_under_way = FALSE;
 	waiters_tell(loads->under, result);
 	ng_truth_loaded(loads->engine->truth);
+	ng_running_forget(loads->engine->running);
 	if (loads->is_wanted && !loads->is_under_way)
 		loads_start(loads);
 }
@@ -380,6 +384,26 @@ const char *ng_loads_id(NgLoads *loads, guint64 key, gsize *ret_length)
 		}
 	}
 	return NULL;
+}
+
+guint64 ng_loads_app_key_of_file(NgLoads *loads, const struct ng_exe_key *file)
+{
+	const struct ng_image *image = &loads->now.view;
+	guint32 low = 0, high = loads->now.bytes ? image->header->n_exes : 0;
+
+	/* Sorted by device and inode. */
+	while (low < high) {
+		const guint32 middle = low + (high - low) / 2;
+		const struct ng_exe_key *key = &image->exes[middle].key;
+
+		if (key->dev == file->dev && key->ino == file->ino)
+			return image->apps[image->exes[middle].app].key;
+		if (key->dev < file->dev || (key->dev == file->dev && key->ino < file->ino))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return 0;
 }
 
 guint64 ng_loads_decided_hash(NgLoads *loads)

@@ -97,6 +97,7 @@ static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean 
 	ng_vardict_add(&builder, "children", "s", app->flags & NG_APP_CHILDREN_OWN ? "own" : "inherit");
 	ng_vardict_add(&builder, "allow", "^as", app->allow_texts);
 	ng_vardict_add(&builder, "until", "x", app->until);
+	ng_vardict_add(&builder, "while", "s", ng_policy_span_text(app->span));
 	ng_vardict_add(&builder, "then", "s", then);
 	ng_vardict_add(&builder, "reason", "s", app->reason ? app->reason : "");
 	ng_vardict_add(&builder, "layer", "s", layer_text(app->layer));

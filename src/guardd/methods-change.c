@@ -9,6 +9,7 @@
 #include "guardd/authority.h"
 #include "guardd/change.h"
 #include "guardd/methods.h"
+#include "guardd/spans.h"
 #include "guardd/store.h"
 
 #define MAX_UNTIL G_GINT64_CONSTANT(253402300799) /* the year 9999 */
@@ -23,13 +24,14 @@ typedef struct {
 } Change;
 
 typedef struct {
-	GVariant *until, *then, *reason, *allow, *children, *name, *origin, *passphrase;
+	GVariant *until, *then, *span, *reason, *allow, *children, *name, *origin, *passphrase;
 } SetOptions;
 
 static void set_options_clear(SetOptions *options)
 {
 	g_clear_pointer(&options->until, g_variant_unref);
 	g_clear_pointer(&options->then, g_variant_unref);
+	g_clear_pointer(&options->span, g_variant_unref);
 	g_clear_pointer(&options->reason, g_variant_unref);
 	g_clear_pointer(&options->allow, g_variant_unref);
 	g_clear_pointer(&options->children, g_variant_unref);
@@ -102,6 +104,24 @@ static NgPolicyApp *app_for_path(NgEngine *engine, const char *path)
 	return app;
 }
 
+/* What it lasts as long as; which boot and which processes are meant is filled in by ng_span_begin(). */
+static gboolean set_span(NgCall *call, NgPolicyApp *app, const char *text, gint64 until)
+{
+	app->span = ng_policy_span_from_text(text);
+	app->since_ms = 0;
+	app->boot[0] = '\0';
+	if (*text && app->span == NG_SPAN_NONE) {
+		ng_call_fail(call, NG_API_ERROR_INVALID, "“while” must be running or boot, not “%s”.", text);
+		return FALSE;
+	}
+	if (app->span != NG_SPAN_NONE && until != 0) {
+		ng_call_fail(call, NG_API_ERROR_INVALID,
+			     "“until” and “while” are two ends for one decision. Give one of them.");
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean set_end(NgCall *call, NgPolicyApp *app, guint8 before, const SetOptions *options)
 {
 	const gint64 until = options->until ? g_variant_get_int64(options->until) : 0;
@@ -109,14 +129,16 @@ static gboolean set_end(NgCall *call, NgPolicyApp *app, guint8 before, const Set
 
 	app->until = until;
 	app->then = 0;
-	if (until == 0) {
+	if (!set_span(call, app, ng_option_text(options->span, ""), until))
+		return FALSE;
+	if (until == 0 && app->span == NG_SPAN_NONE) {
 		if (!then)
 			return TRUE;
 		ng_call_fail(call, NG_API_ERROR_INVALID,
-			     "“then” says what follows an end, and there is none: give “until”.");
+			     "“then” says what follows an end, and there is none: give “until” or “while”.");
 		return FALSE;
 	}
-	if (until <= ng_now() || until > MAX_UNTIL) {
+	if (app->span == NG_SPAN_NONE && (until <= ng_now() || until > MAX_UNTIL)) {
 		ng_call_fail(call, NG_API_ERROR_INVALID, "The end lies in the past, or too far away.");
 		return FALSE;
 	}
@@ -189,10 +211,15 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 {
 	NgEngine *engine = user_data;
 	g_auto(SetOptions) options = { 0 };
-	const NgOption known[] = { { "until", "x", &options.until },       { "then", "s", &options.then },
-				   { "reason", "s", &options.reason },     { "allow", "as", &options.allow },
-				   { "children", "s", &options.children }, { "name", "s", &options.name },
-				   { "origin", "s", &options.origin },     { "passphrase", "s", &options.passphrase } };
+	const NgOption known[] = { { "until", "x", &options.until },
+				   { "then", "s", &options.then },
+				   { "while", "s", &options.span },
+				   { "reason", "s", &options.reason },
+				   { "allow", "as", &options.allow },
+				   { "children", "s", &options.children },
+				   { "name", "s", &options.name },
+				   { "origin", "s", &options.origin },
+				   { "passphrase", "s", &options.passphrase } };
 	g_autoptr(GVariant) dict = NULL;
 	g_autoptr(NgPolicyApp) app = NULL;
 	g_autofree char *reason = NULL, *origin = NULL;
@@ -207,7 +234,8 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 		return;
 	app = found ? ng_policy_app_copy(found) : app_for_path(engine, text);
 	/* What an earlier end would have come back to is what it was before. */
-	before = found && found->until > 0 ? found->then : (found ? found->profile : 0);
+	before =
+		found && (found->until > 0 || found->span != NG_SPAN_NONE) ? found->then : (found ? found->profile : 0);
 	app->profile = ng_policy_profile_from_text(profile);
 	if (app->profile == 0) {
 		ng_call_fail(call, NG_API_ERROR_INVALID, "The profile must be offline, local or online, not “%s”.",
@@ -215,7 +243,7 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 		return;
 	}
 	if (set_fields(call, app, before, &options, reason) &&
-	    ng_authority_allows(engine, call, ng_change_of_app(engine, app)))
+	    ng_authority_allows(engine, call, ng_change_of_app(engine, app)) && ng_span_begin(engine, call, app))
 		set_store(engine, call, found, app, reason, origin);
 }
 

@@ -54,16 +54,32 @@ static char *explain_rule(NgEngine *engine, const Subject *subject)
 	return g_strdup_printf("Profile=%s", ng_policy_profile_text(subject->profile));
 }
 
+/* How long that holds, if not for good. */
+static void explain_end(GString *text, const NgPolicyApp *app)
+{
+	const char *then = app->then == NG_PROFILE_OFFLINE ? "it is Offline"
+			   : app->then == NG_PROFILE_LOCAL ? "it is Local"
+			   : app->then == NG_PROFILE_ONLINE ? "it is Online"
+							    : "the decision is forgotten";
+
+	if (app->span == NG_SPAN_RUNNING)
+		g_string_append_printf(text, " This holds until it quits; then %s.", then);
+	else if (app->span == NG_SPAN_BOOT)
+		g_string_append_printf(text, " This holds until this machine restarts; then %s.", then);
+}
+
 static char *explain_text(NgEngine *engine, const Subject *subject)
 {
 	g_autofree char *address = NULL;
 	GString *text = g_string_new(NULL);
 
-	if (subject->app)
+	if (subject->app) {
 		g_string_append_printf(text, "%s is %s.", subject->name, profile_title(subject->profile));
-	else
+		explain_end(text, subject->app);
+	} else {
 		g_string_append_printf(text, "Nobody has decided on %s; the default holds. That is %s.", subject->name,
 				       profile_title(subject->profile));
+	}
 	if (subject->has_flow) {
 		address = ng_address_text(subject->flow.addr);
 		g_string_append_printf(text, " %s is %s. A connection there is %s: %s.", address,

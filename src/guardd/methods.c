@@ -12,6 +12,7 @@ const NgMethod ng_methods[] = {
 	{ "SetProfile", NG_ACTION_CHANGE, ng_method_set_profile },
 	{ "Forget", NG_ACTION_CHANGE, ng_method_forget },
 	{ "Explain", NG_ACTION_EVERYONE, ng_method_explain },
+	{ "ListRunning", NG_ACTION_EVERYONE, ng_method_list_running },
 	{ "GetAttempts", NG_ACTION_EVERYONE, ng_method_get_attempts },
 	{ "GetConnections", NG_ACTION_EVERYONE, ng_method_get_connections },
 	{ "GetAllConnections", NG_ACTION_OBSERVE, ng_method_get_all_connections },

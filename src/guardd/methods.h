@@ -23,6 +23,7 @@ NG_METHOD(get_app);
 NG_METHOD(set_profile);
 NG_METHOD(forget);
 NG_METHOD(explain);
+NG_METHOD(list_running);
 NG_METHOD(get_attempts);
 NG_METHOD(get_connections);
 NG_METHOD(get_audit);

@@ -7,7 +7,9 @@
  * Every second look for a file in the folder it was started from steers it: "fail" (loads are refused), "closed-N"
  * (loads report N closed connections), "less" (a needed capability is not in force). An event is sent for each line of
  * "events": uid app-id allowed(0|1) count. "counts" has a line for each counter: app-id ("-": the default) allowed
- * denied; without a line a counter is 0. Whoever writes them renames them into place.
+ * denied; without a line a counter is 0. What runs is what "programs" says, see read_program(); "cut" (it is not
+ * all), "mute" (that question is not answered); "asked" counts the questions. Whoever writes them renames them into
+ * place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -185,6 +187,57 @@ static void tell_sockets(uint64_t seq)
 	answer(&reply, NG_MESSAGE_SOCKETS_ARE, seq);
 }
 
+static uint32_t asked; /* PROGRAMS questions */
+
+static void note_asked(void)
+{
+	g_autofree char *path = g_build_filename(folder, "asked", NULL);
+	g_autofree char *text = g_strdup_printf("%u", ++asked);
+
+	g_file_set_contents(path, text, -1, NULL);
+}
+
+/* "APP|- STARTED-MS PID UID FLAGS ANCESTOR|- PATH" */
+static void read_program(const char *line, struct ng_program *ret_program)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", 7);
+
+	g_assert(g_strv_length(words) == 7);
+	*ret_program = (struct ng_program){ .key = { .ino = 1, .dev = 1 }, .processes = 1, .n_uids = 1 };
+	ret_program->app_key = *words[0] == '-' ? 0 : ng_image_app_key(words[0], strlen(words[0]));
+	ret_program->started_ms = g_ascii_strtoull(words[1], NULL, 10);
+	ret_program->pid = (uint32_t)atoi(words[2]);
+	ret_program->uids[0] = (uint32_t)atoi(words[3]);
+	ret_program->flags = (uint32_t)atoi(words[4]);
+	ret_program->ancestors[0] = *words[5] == '-' ? 0 : ng_image_app_key(words[5], strlen(words[5]));
+	g_strlcpy(ret_program->path, words[6], sizeof ret_program->path);
+}
+
+static void tell_programs(uint64_t seq)
+{
+	g_autofree char *path = g_build_filename(folder, "programs", NULL), *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	struct ng_message reply = { 0 };
+
+	note_asked();
+	if (has_file("mute"))
+		return;
+	g_file_get_contents(path, &text, NULL, NULL);
+	lines = g_strsplit(text ? text : "", "\n", -1);
+	for (char **line = lines; *line; line++) {
+		if (!**line)
+			continue;
+		if (reply.programs.n == NG_PROGRAMS_PER_MESSAGE) {
+			reply.programs.more = 1;
+			answer(&reply, NG_MESSAGE_PROGRAMS_ARE, seq);
+			memset(&reply, 0, sizeof reply);
+		}
+		read_program(*line, &reply.programs.programs[reply.programs.n++]);
+	}
+	reply.programs.left_out = has_file("cut") ? 7 : 0;
+	answer(&reply, NG_MESSAGE_PROGRAMS_ARE, seq);
+}
+
 static void send_event(uint32_t uid, const char *app, int allowed, uint32_t count)
 {
 	struct ng_message message = { .magic = NG_MESSAGE_MAGIC,
@@ -247,6 +300,8 @@ static int take(void)
 		tell_counts(message.seq);
 	else if (message.type == NG_MESSAGE_SOCKETS)
 		tell_sockets(message.seq);
+	else if (message.type == NG_MESSAGE_PROGRAMS)
+		tell_programs(message.seq);
 	else
 		tell_status(message.seq);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends by the wall clock (see timers.h). The written file follows the decision: an end is in force (loads.c compiles
+ * Ends by the wall clock, and of what spans.c finds to be over (see timers.h). The written file follows the decision: an end is in force (loads.c compiles
  * what comes after) even where writing it back fails; then it is tried again at the next look.
  */
 #include "guardd/timers.h"
@@ -12,6 +12,7 @@
 
 #include "guardd/audit.h"
 #include "guardd/loads.h"
+#include "guardd/spans.h"
 #include "guardd/store.h"
 #include "guardd/truth.h"
 
@@ -70,6 +71,9 @@ static void timers_end_app(NgEngine *engine, const NgPolicyApp *app)
 
 	after->profile = app->then;
 	after->until = 0;
+	after->span = NG_SPAN_NONE;
+	after->since_ms = 0;
+	after->boot[0] = '\0';
 	after->then = 0;
 	g_clear_pointer(&after->reason, g_free);
 	stored = before->then != 0 ? ng_store_app(engine->store, after, &error)
@@ -97,7 +101,7 @@ void ng_timers_expire(NgTimers *timers, gboolean load)
 	for (guint i = 0; i < apps->len && !engine->import; i++) {
 		const NgPolicyApp *app = g_ptr_array_index(apps, i);
 
-		if (app->until == 0 || app->until > now)
+		if ((app->until == 0 || app->until > now) && !ng_span_is_over(engine, app))
 			continue;
 		any = TRUE;
 		/* What others wrote is theirs to change; that it is over is seen to by loads.c. */
