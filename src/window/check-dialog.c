@@ -179,23 +179,27 @@ static void dialog_fill_state(NgwCheckDialog *self, GVariant *status)
 						    "Restart the service.")));
 }
 
-static void dialog_fill_capabilities(NgwCheckDialog *self, gboolean is_simulation)
+static void dialog_fill_capabilities(NgwCheckDialog *self)
 {
-	if (is_simulation)
-		dialog_add(self, GROUP_MISSING,
-			   ngw_check_text_row_new("netguard-not-protecting-symbolic", _("Nothing is blocked"),
-						  _("A simulation looks at open connections and says what would be "
-						    "blocked. Start the service to put it in force.")));
 	for (gsize i = 0; self->capabilities && i < g_variant_n_children(self->capabilities); i++) {
 		g_autoptr(GVariant) capability = g_variant_get_child_value(self->capabilities, i);
 		const NgwCheckState state = ngw_check_state(capability);
 
-		if (state == NGW_CHECK_IN_FORCE)
-			dialog_add(self, GROUP_IN_FORCE, ngw_check_row_new(capability));
-		else if (!is_simulation)
-			dialog_add(self, state == NGW_CHECK_APART ? GROUP_APART : GROUP_MISSING,
-				   ngw_check_row_new(capability));
+		dialog_add(self,
+			   state == NGW_CHECK_IN_FORCE ? GROUP_IN_FORCE
+			   : state == NGW_CHECK_APART  ? GROUP_APART
+						       : GROUP_MISSING,
+			   ngw_check_row_new(capability));
 	}
+}
+
+/* Whatever Check says of this machine: in a simulation nothing is in force. */
+static void dialog_fill_simulation(NgwCheckDialog *self)
+{
+	dialog_add(self, GROUP_MISSING,
+		   ngw_check_text_row_new("netguard-not-protecting-symbolic", _("Nothing is blocked"),
+					  _("A simulation looks at open connections and says what would be blocked. "
+					    "Start the service to put it in force.")));
 }
 
 static void dialog_show(NgwCheckDialog *self)
@@ -211,7 +215,10 @@ static void dialog_show(NgwCheckDialog *self)
 		dialog_fill_state(self, status);
 		dialog_fill_problems(self, status);
 		dialog_fill_faults(self, status);
-		dialog_fill_capabilities(self, ngw_guard_is_simulation(self->guard));
+		if (ngw_guard_is_simulation(self->guard))
+			dialog_fill_simulation(self);
+		else
+			dialog_fill_capabilities(self);
 	} else {
 		dialog_add(self, GROUP_STATE,
 			   ngw_check_text_row_new("netguard-not-protecting-symbolic", _("Not protecting"),

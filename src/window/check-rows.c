@@ -2,6 +2,8 @@
 /* Rows that say what this machine can enforce: see check-rows.h. */
 #include "window/check-rows.h"
 
+#include <glib/gi18n.h>
+
 #include "window/guard.h"
 
 NgwCheckState ngw_check_state(GVariant *capability)
@@ -42,19 +44,27 @@ GtkWidget *ngw_check_text_row_new(const char *icon_name, const char *title, cons
 
 GtkWidget *ngw_check_row_new(GVariant *capability)
 {
+	const char *title = ngw_dict_string(capability, "title", "");
 	const char *icon = "dialog-information-symbolic";
+	g_autofree char *text = NULL;
 
+	/* The title says how it would be: on a line of its own it must not be taken for how it is. */
 	switch (ngw_check_state(capability)) {
 	case NGW_CHECK_IN_FORCE:
 		icon = "emblem-ok-symbolic";
+		text = g_strdup(title);
 		break;
 	case NGW_CHECK_MISSING:
+		icon = "dialog-warning-symbolic";
+		text = g_strdup_printf(_("Not in force: %s"), title);
+		break;
 	case NGW_CHECK_UNSUPPORTED:
 		icon = "dialog-warning-symbolic";
+		text = g_strdup_printf(_("Not on this kernel: %s"), title);
 		break;
 	case NGW_CHECK_APART:
+		text = g_strdup_printf(_("Not in force: %s"), title);
 		break;
 	}
-	return ngw_check_text_row_new(icon, ngw_dict_string(capability, "title", ""),
-				      ngw_dict_string(capability, "meaning", ""));
+	return ngw_check_text_row_new(icon, text, ngw_dict_string(capability, "meaning", ""));
 }

@@ -184,6 +184,7 @@ void ngw_lock_dialog_present(GtkWindow *parent, NgwGuard *guard, NgwLockTask tas
 
 	self->guard = g_object_ref(guard);
 	self->task = task;
+	adw_preferences_group_set_title(self->group, _(tasks[task].title));
 	adw_preferences_group_set_description(self->group, tasks[task].description ? _(tasks[task].description) : NULL);
 	gtk_widget_set_visible(GTK_WIDGET(self->old), tasks[task].has_old);
 	gtk_widget_set_visible(GTK_WIDGET(self->new), tasks[task].has_new);

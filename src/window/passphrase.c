@@ -22,6 +22,13 @@ struct _NgwPassphrase {
 
 G_DEFINE_FINAL_TYPE(NgwPassphrase, ngw_passphrase, ADW_TYPE_MESSAGE_DIALOG)
 
+/* The key that closes us was pressed in the entry's text, which outlives the entry for as long as that event lasts, and
+ * GTK 4.8 then tells the entry, which is gone, that the text lost the focus: keep it until the event is over. */
+static void passphrase_keep_entry(NgwPassphrase *self)
+{
+	g_idle_add_once(g_object_unref, g_object_ref(self->entry));
+}
+
 static void passphrase_answer(NgwPassphrase *self, gboolean is_given)
 {
 	const NgwPassphraseDone done = self->done;
@@ -30,10 +37,10 @@ static void passphrase_answer(NgwPassphrase *self, gboolean is_given)
 	if (!done)
 		return;
 	self->done = NULL;
+	passphrase_keep_entry(self);
 	done(is_given ? gtk_editable_get_text(GTK_EDITABLE(self->entry)) : NULL, is_kept ? NGW_PASSPHRASE_KEEP_S : 0,
 	     self->user_data);
-	if (self->entry)
-		gtk_editable_set_text(GTK_EDITABLE(self->entry), "");
+	gtk_editable_set_text(GTK_EDITABLE(self->entry), "");
 }
 
 static void passphrase_responded(AdwMessageDialog *dialog, const char *response, gpointer unused)

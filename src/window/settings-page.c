@@ -10,12 +10,10 @@
 
 #include "window/changes.h"
 #include "window/check-rows.h"
-#include "window/fold-layout.h"
 #include "window/format.h"
 #include "window/lock-dialog.h"
 #include "window/profile-switch.h"
 
-#define FOLD_WIDTH 500
 #define ALLOWS 3
 
 struct _NgwSettingsPage {
@@ -98,8 +96,7 @@ static void show_number(AdwEntryRow *row, guint64 number, gint64 *shown, gboolea
 	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, number);
 	g_autofree char *fixed = g_strdup_printf(_("%s (fixed by the administrator in netguard.conf)"), title);
 
-	gtk_editable_set_editable(GTK_EDITABLE(row), !is_fixed);
-	adw_entry_row_set_show_apply_button(row, !is_fixed);
+	gtk_widget_set_sensitive(GTK_WIDGET(row), !is_fixed);
 	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), is_fixed ? fixed : title);
 	if (*shown == (gint64)number)
 		return;
@@ -342,18 +339,15 @@ static void page_lock_toggled(NgwSettingsPage *self)
 
 static void page_build_default(NgwSettingsPage *self)
 {
-	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 0);
+	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 12);
 
 	self->effect = gtk_label_new(NULL);
 	gtk_label_set_wrap(GTK_LABEL(self->effect), TRUE);
 	gtk_label_set_xalign(GTK_LABEL(self->effect), 0);
-	gtk_widget_set_hexpand(self->effect, TRUE);
 	self->profile = NGW_PROFILE_SWITCH(ngw_profile_switch_new());
-	gtk_widget_set_valign(GTK_WIDGET(self->profile), GTK_ALIGN_CENTER);
 	g_signal_connect(self->profile, "chosen", G_CALLBACK(page_default_chosen), self);
 	gtk_box_append(GTK_BOX(box), self->effect);
 	gtk_box_append(GTK_BOX(box), GTK_WIDGET(self->profile));
-	gtk_widget_set_layout_manager(box, ngw_fold_layout_new(FOLD_WIDTH, 12));
 	gtk_widget_set_margin_top(box, 12);
 	gtk_widget_set_margin_bottom(box, 12);
 	gtk_widget_set_margin_start(box, 12);

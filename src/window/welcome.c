@@ -32,7 +32,7 @@ struct _NgwWelcome {
 	GtkStack *stack;
 	GtkImage *state_icon;
 	GtkLabel *state_title, *state_text, *running_text;
-	AdwPreferencesGroup *check_group;
+	AdwPreferencesGroup *words_group, *check_group;
 	GtkToggleButton *online, *local, *offline;
 	GtkWidget *fixed, *skip, *next, *back, *spinner;
 	GtkListBox *list;
@@ -52,6 +52,21 @@ static NgwGuard *welcome_guard(NgwWelcome *self)
 }
 
 /* --- what this machine supports --- */
+
+static void build_words(NgwWelcome *self)
+{
+	static const char *const texts[] = { N_("It cannot use the network."),
+					     N_("It can reach this computer and devices on your own network."),
+					     N_("It can reach the Internet.") };
+
+	for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+		const NgwProfile profile = NGW_PROFILE_OFFLINE + i;
+
+		adw_preferences_group_add(
+			self->words_group,
+			ngw_check_text_row_new(ngw_profile_icon(profile), ngw_profile_title(profile), _(texts[i])));
+	}
+}
 
 static void check_row_add(NgwWelcome *self, GtkWidget *row)
 {
@@ -418,6 +433,7 @@ static void ngw_welcome_class_init(NgwWelcomeClass *class)
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, state_icon);
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, state_title);
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, state_text);
+	gtk_widget_class_bind_template_child(widget, NgwWelcome, words_group);
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, check_group);
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, online);
 	gtk_widget_class_bind_template_child(widget, NgwWelcome, local);
@@ -441,6 +457,7 @@ static void ngw_welcome_init(NgwWelcome *self)
 	gtk_widget_init_template(GTK_WIDGET(self));
 	for (guint i = 0; i < G_N_ELEMENTS(defaults); i++)
 		build_default(self, i);
+	build_words(self);
 }
 
 void ngw_welcome_present(NgwWindow *window)
