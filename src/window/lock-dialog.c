@@ -33,10 +33,11 @@ static const struct {
 	gboolean has_old, has_new;
 } tasks[] = {
 	[NGW_LOCK_SET] = { N_("Set a Passphrase"),
-			   N_("It will be asked for before anything is loosened, by everybody at this computer. The "
+			   N_("8 characters or more. It will be asked for before anything is loosened. The "
 			      "administrator (root) can remove it without knowing it."),
 			   N_("_Set"), "suggested-action", FALSE, TRUE },
-	[NGW_LOCK_CHANGE] = { N_("Change the Passphrase"), NULL, N_("_Change"), "suggested-action", TRUE, TRUE },
+	[NGW_LOCK_CHANGE] = { N_("Change the Passphrase"), N_("8 characters or more."), N_("_Change"),
+			      "suggested-action", TRUE, TRUE },
 	[NGW_LOCK_REMOVE] = { N_("Remove the Passphrase"), N_("Loosening will not ask for it any more."), N_("_Remove"),
 			      "destructive-action", TRUE, FALSE },
 	[NGW_LOCK_UNLOCK] = { N_("Unlock for 15 Minutes"),
@@ -179,13 +180,12 @@ static void ngw_lock_dialog_init(NgwLockDialog *self)
 
 void ngw_lock_dialog_present(GtkWindow *parent, NgwGuard *guard, NgwLockTask task)
 {
-	NgwLockDialog *self =
-		g_object_new(NGW_TYPE_LOCK_DIALOG, "transient-for", parent, "title", _(tasks[task].title), NULL);
+	NgwLockDialog *self = g_object_new(NGW_TYPE_LOCK_DIALOG, "transient-for", parent, NULL);
 
 	self->guard = g_object_ref(guard);
 	self->task = task;
 	adw_preferences_group_set_title(self->group, _(tasks[task].title));
-	adw_preferences_group_set_description(self->group, tasks[task].description ? _(tasks[task].description) : NULL);
+	adw_preferences_group_set_description(self->group, _(tasks[task].description));
 	gtk_widget_set_visible(GTK_WIDGET(self->old), tasks[task].has_old);
 	gtk_widget_set_visible(GTK_WIDGET(self->new), tasks[task].has_new);
 	gtk_widget_set_visible(GTK_WIDGET(self->again), tasks[task].has_new);
