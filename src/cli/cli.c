@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/lookup.h"
 #include "cli/when.h"
 
@@ -20,28 +22,106 @@ GQuark ng_cli_error_quark(void)
 
 NgClient *ng_cli_client(NgCli *cli, GError **error)
 {
-	if (!cli->client)
-		cli->client = ng_client_new(cli->runtime, error);
+	if (cli->client)
+		return cli->client;
+	cli->client = ng_client_new(cli->runtime, error);
+	/* On the bus polkit may ask whoever is here. Root is never asked. */
+	if (cli->client && ng_client_bus_name(cli->client) && geteuid() != 0 && ng_ask_is_possible())
+		ng_client_set_interactive(cli->client, TRUE);
 	return cli->client;
 }
 
 void ng_cli_disconnect(NgCli *cli)
 {
+	ng_agent_stop();
 	g_clear_pointer(&cli->client, ng_client_free);
+}
+
+/* What polkit may ask about: its agent is there by then. */
+static gboolean may_be_asked_about(const char *method)
+{
+	static const char *const methods[] = { "SetProfile",
+					       "Forget",
+					       "Pause",
+					       "Resume",
+					       "Panic",
+					       "Import",
+					       "Reload",
+					       "SetLock",
+					       "SetSettings",
+					       "Approve",
+					       "GetAudit",
+					       "VerifyAudit",
+					       "GetAllConnections",
+					       "SubscribeAll",
+					       NULL };
+
+	return g_strv_contains(methods, method);
+}
+
+static gboolean has_options(GVariant *parameters)
+{
+	const char *type = parameters ? g_variant_get_type_string(parameters) : "";
+
+	return g_str_has_suffix(type, "a{sv})");
+}
+
+/* The same with the passphrase among the options, which are the last argument. Floating. */
+static GVariant *with_passphrase(GVariant *parameters, const char *passphrase)
+{
+	const gsize n = g_variant_n_children(parameters);
+	g_autoptr(GVariant) last = g_variant_get_child_value(parameters, n - 1);
+	GVariantBuilder builder;
+	GVariantDict dict;
+
+	g_variant_dict_init(&dict, last);
+	g_variant_dict_insert(&dict, "passphrase", "s", passphrase);
+	g_variant_builder_init(&builder, G_VARIANT_TYPE_TUPLE);
+	for (gsize i = 0; i + 1 < n; i++) {
+		g_autoptr(GVariant) child = g_variant_get_child_value(parameters, i);
+
+		g_variant_builder_add_value(&builder, child);
+	}
+	g_variant_builder_add_value(&builder, g_variant_dict_end(&dict));
+	return g_variant_builder_end(&builder);
+}
+
+static GVariant *call_once(NgCli *cli, const char *method, GVariant *parameters, const char *reply_type, GError **error)
+{
+	const gboolean is_long = g_str_equal(method, "Import") || g_str_equal(method, "Reload");
+	g_autoptr(GVariant) reply =
+		ng_client_call(cli->client, method, parameters, reply_type,
+			       is_long ? NG_CLIENT_LONG_CALL_TIMEOUT_MS : NG_CLIENT_CALL_TIMEOUT_MS, error);
+
+	if (!reply)
+		return NULL;
+	return g_variant_n_children(reply) > 0 ? g_variant_get_child_value(reply, 0) : g_steal_pointer(&reply);
 }
 
 GVariant *ng_cli_call(NgCli *cli, const char *method, GVariant *parameters, const char *reply_type, GError **error)
 {
-	g_autoptr(GVariant) sunk = parameters ? g_variant_ref_sink(parameters) : NULL;
-	const gboolean is_long = g_str_equal(method, "Import") || g_str_equal(method, "Reload");
-	g_autoptr(GVariant) reply = NULL;
-	NgClient *client = ng_cli_client(cli, error);
+	g_autoptr(GVariant) sunk = parameters ? g_variant_ref_sink(parameters) : NULL, again = NULL;
+	g_autoptr(GError) local = NULL;
+	g_autoptr(NgSecret) passphrase = NULL;
+	GVariant *reply;
 
-	if (!client)
+	if (!ng_cli_client(cli, error))
 		return NULL;
-	reply = ng_client_call(client, method, sunk, reply_type,
-			       is_long ? NG_CLIENT_LONG_CALL_TIMEOUT_MS : NG_CLIENT_CALL_TIMEOUT_MS, error);
-	return reply ? g_variant_get_child_value(reply, 0) : NULL;
+	if (ng_client_bus_name(cli->client) && geteuid() != 0 && ng_ask_is_possible() && may_be_asked_about(method))
+		ng_agent_start();
+	reply = call_once(cli, method, sunk, reply_type, &local);
+	if (g_error_matches(local, NG_CLIENT_ERROR, NG_CLIENT_ERROR_LOCKED) && ng_ask_is_possible() &&
+	    has_options(sunk)) {
+		g_clear_error(&local);
+		passphrase = ng_ask_passphrase("Passphrase of the second lock: ", error);
+		if (!passphrase)
+			return NULL;
+		again = g_variant_ref_sink(with_passphrase(sunk, passphrase));
+		reply = call_once(cli, method, again, reply_type, &local);
+	}
+	if (local)
+		g_propagate_error(error, g_steal_pointer(&local));
+	return reply;
 }
 
 /* --- naming an application --- */

@@ -54,7 +54,8 @@ typedef struct {
 
 /* --- the service --- */
 
-/* Call a method whose reply is one value; returns that value, owned by the caller. */
+/* Call a method; returns the value of its reply (of one without a value, the empty tuple), owned by the caller. On a
+ * terminal polkit may ask for a password meanwhile, and a passphrase that is missing is asked for once. */
 GVariant *ng_cli_call(NgCli *cli, const char *method, GVariant *parameters, const char *reply_type, GError **error);
 /* Drop the connection; the next call makes a new one. */
 void ng_cli_disconnect(NgCli *cli);
@@ -96,7 +97,8 @@ int ng_cli_exit_code(const GError *error);
 
 extern const NgVerb ng_verb_status, ng_verb_list, ng_verb_get, ng_verb_set, ng_verb_forget, ng_verb_explain,
 	ng_verb_log, ng_verb_watch, ng_verb_audit, ng_verb_check, ng_verb_pause, ng_verb_resume, ng_verb_panic,
-	ng_verb_export, ng_verb_import, ng_verb_reload, ng_verb_settings;
+	ng_verb_export, ng_verb_import, ng_verb_reload, ng_verb_settings, ng_verb_lock, ng_verb_unlock,
+	ng_verb_permissions;
 
 void ng_show_status(NgCli *cli, GVariant *status);
 void ng_show_list(NgCli *cli, GVariant *apps, GVariant *status, const char *profile);

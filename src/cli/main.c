@@ -14,9 +14,10 @@
 #include "config.h"
 
 static const NgVerb *const verbs[] = {
-	&ng_verb_status, &ng_verb_list,   &ng_verb_get,    &ng_verb_set,    &ng_verb_forget,   &ng_verb_explain,
-	&ng_verb_log,    &ng_verb_watch,  &ng_verb_audit,  &ng_verb_check,  &ng_verb_pause,    &ng_verb_resume,
-	&ng_verb_panic,  &ng_verb_export, &ng_verb_import, &ng_verb_reload, &ng_verb_settings,
+	&ng_verb_status,  &ng_verb_list,     &ng_verb_get,   &ng_verb_set,    &ng_verb_forget,
+	&ng_verb_explain, &ng_verb_log,      &ng_verb_watch, &ng_verb_audit,  &ng_verb_check,
+	&ng_verb_pause,   &ng_verb_resume,   &ng_verb_panic, &ng_verb_export, &ng_verb_import,
+	&ng_verb_reload,  &ng_verb_settings, &ng_verb_lock,  &ng_verb_unlock, &ng_verb_permissions,
 };
 
 static struct {
@@ -45,7 +46,7 @@ static const char epilogue[] =
 	"APP is an id, a name, a path, or a command found in PATH.\n"
 	"\n"
 	"Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no such application; 4 decided but not in\n"
-	"force, or a check failed; 5 not allowed (needs root); 6 netguardd is not running or does not answer.\n"
+	"force, or a check failed; 5 not allowed; 6 netguardd is not running or does not answer.\n"
 	"\n"
 	"\"netguard VERB --help\" tells more about one verb; \"man netguard\" everything.";
 
@@ -64,7 +65,7 @@ static GOptionContext *main_context(void)
 	g_autoptr(GString) list = g_string_new("Verbs (none: status and list):\n");
 
 	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++)
-		g_string_append_printf(list, "  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+		g_string_append_printf(list, "  %-11s  %s\n", verbs[i]->name, verbs[i]->summary);
 	g_string_append_printf(list, "\n%s", epilogue);
 	g_option_context_set_summary(context, "May a program use the network? Offline, Local or Online.");
 	g_option_context_set_description(context, list->str);
@@ -198,7 +199,8 @@ static int tell(const GError *error, const char *verb)
 	ng_cli_note("%s%s%s", verb, *verb ? ": " : "", message);
 	if (code == NG_EXIT_USAGE)
 		fprintf(stderr, "See: netguard %s%s--help\n", verb, *verb ? " " : "");
-	else if (code == NG_EXIT_NOT_ALLOWED && geteuid() != 0 && !strstr(message, "sudo"))
+	else if (g_error_matches(error, NG_CLIENT_ERROR, NG_CLIENT_ERROR_NOT_ALLOWED) && geteuid() != 0 &&
+		 !strstr(message, "sudo"))
 		fputs("This is for root: try again with sudo.\n", stderr);
 	return code;
 }

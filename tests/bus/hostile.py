@@ -55,12 +55,12 @@ EXPECTED = {
 }
 
 ABSURD = {
-    "s": ["''", "'/'", "'true'", "'/usr/bin/true'", "'../../etc/shadow'", "'%s%n%s'", "'\\u202etxt.exe'", "'a\\nb\\tc'", repr("x" * 50000),
+    "s": ["''", "'/'", "'true'", "'/usr/bin/true'", "'../../etc/shadow'", "'%s%n%s'", "'\\u202etxt.exe'", "'a\\nb\\tc'", repr("x" * 20000),
           "'{'", "'[]'", "'{\"version\": 1, \"applications\": 7}'", "'offline'", "'Online'", "'/\\u0001/\\u007f'"],
     "u": ["uint32 0", "uint32 1", "uint32 86400", "uint32 4294967295"],
     "b": ["true", "false"],
     "a{sv}": [NONE, "{'passphrase': <'guess at it'>}", "{'passphrase': <7>}", "{'uid': <uint32 0>, 'auth': <'root'>}",
-              "{'until': <int64 -1>}", "{'everyone': <true>, 'limit': <uint32 4294967295>}", "{'reason': <'" + "y" * 20000 + "'>}",
+              "{'until': <int64 -1>}", "{'everyone': <true>, 'limit': <uint32 4294967295>}", "{'reason': <'" + "y" * 15000 + "'>}",
               "{'origin': <'timer'>}", "{'allow': <['0.0.0.0/0']>, 'children': <'own'>}", "{'since': <int64 -9223372036854775808>}",
               "{'': <<<<<<<<'deep'>>>>>>>>}", "{'step': <uint32 0>}", "{" + ", ".join(f"'k{n}': <{n}>" for n in range(500)) + "}"],
 }
