@@ -155,11 +155,12 @@ static char *forget_body(NgwApp *app, NgwGuard *guard, gboolean is_changed)
 					 "%s. If its package came with a decision, that one holds instead."),
 				       ngw_profile_title(profile), name, ngw_profile_effect(profile));
 	return g_strdup_printf("%s\n\n%s",
-			       is_changed ? _("The program that is there now is taken for another one, which nobody has "
-					      "decided on. The profile, the reason and the allowed hosts are "
-					      "forgotten.")
-					  : _("The profile, the reason and the allowed hosts are forgotten. The record "
-					      "of changes stays."),
+			       is_changed
+				       ? _("The program that is there now is taken for another one, which nobody has "
+					   "decided on. The profile, the reason and the allowed hosts are "
+					   "forgotten.")
+				       : _("The profile, the reason and the allowed hosts are forgotten. The record "
+					   "of changes stays."),
 			       then);
 }
 

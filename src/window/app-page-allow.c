@@ -75,8 +75,8 @@ static void host_show(GtkWidget *row, gpointer item, gpointer data)
 	NgwPageSection *section = data;
 	const char *entry = *(char **)item, *meaning = ngw_page_allow_meaning(entry);
 	GtkWidget *button = g_object_get_data(G_OBJECT(row), "ngw-button");
-	g_autofree char *name = g_strdup_printf(_("Do not allow %s for %s any more"), entry,
-						ngw_page_section_data(section)->name);
+	g_autofree char *name =
+		g_strdup_printf(_("Do not allow %s for %s any more"), entry, ngw_page_section_data(section)->name);
 
 	ngw_page_row_set(row, entry, meaning ? meaning : "");
 	ngw_page_button_name(button, name);
@@ -114,8 +114,7 @@ static void ngw_page_allow_update(NgwPageSection *section, gboolean is_new)
 		ngw_page_list_sync(self->list, NULL, &(NgwPageListStyle){ .max = 0 }, NULL, NULL);
 	}
 	show_list(self, data);
-	gtk_widget_set_visible(self->adding,
-			       !data->is_managed && ngw_page_section_view(section)->may_loosen);
+	gtk_widget_set_visible(self->adding, !data->is_managed && ngw_page_section_view(section)->may_loosen);
 }
 
 /* --- adding --- */

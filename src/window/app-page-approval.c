@@ -13,7 +13,7 @@
 
 struct _NgwPageApproval {
 	NgwPageSection parent;
-	GtkWidget *list, *buttons, *approve, *differ;
+	GtkWidget *list, *acts, *approve, *differ_row, *differ;
 	char *shown; /* what the list was made of */
 };
 
@@ -32,9 +32,8 @@ static void show_files(NgwPageApproval *self, char **changed)
 	while ((row = gtk_widget_get_first_child(self->list)))
 		gtk_list_box_remove(GTK_LIST_BOX(self->list), row);
 	for (guint i = 0; i < MIN(n, MAX_FILES); i++)
-		gtk_list_box_append(GTK_LIST_BOX(self->list),
-				    ngw_page_fact_new(_("Not the file you approved"), changed[i],
-						      "dialog-warning-symbolic"));
+		gtk_list_box_append(GTK_LIST_BOX(self->list), ngw_page_fact_new(_("Not the file you approved"),
+										changed[i], "dialog-warning-symbolic"));
 	if (n > MAX_FILES) {
 		g_autofree char *more = g_strdup_printf(_("and %u more"), n - MAX_FILES);
 
@@ -60,7 +59,7 @@ static void ngw_page_approval_update(NgwPageSection *section, gboolean is_new)
 	ngw_page_button_name(self->differ, differ);
 	gtk_widget_set_sensitive(self->approve, view->may_loosen);
 	gtk_widget_set_sensitive(self->differ, view->may_tighten || view->may_loosen);
-	gtk_widget_set_visible(self->differ, is_own);
+	gtk_widget_set_visible(self->differ_row, is_own);
 }
 
 static void approve_clicked(GtkButton *button, gpointer data)
@@ -92,6 +91,16 @@ static void ngw_page_approval_class_init(NgwPageApprovalClass *class)
 	NGW_PAGE_SECTION_CLASS(class)->update = ngw_page_approval_update;
 }
 
+static GtkWidget *add_act(NgwPageApproval *self, const char *title, const char *subtitle, GtkWidget *button)
+{
+	GtkWidget *row = ngw_page_row_new();
+
+	ngw_page_row_set(row, title, subtitle);
+	adw_action_row_add_suffix(ADW_ACTION_ROW(row), button);
+	gtk_list_box_append(GTK_LIST_BOX(self->acts), row);
+	return row;
+}
+
 static void ngw_page_approval_init(NgwPageApproval *self)
 {
 	AdwPreferencesGroup *group = ADW_PREFERENCES_GROUP(self);
@@ -102,18 +111,17 @@ static void ngw_page_approval_init(NgwPageApproval *self)
 						       "program. Its profile holds for the new version too until you "
 						       "decide."));
 	self->list = ngw_page_list_new(_("Files that changed"));
-	self->approve = ngw_page_button_new(_("Approve This Version"), "");
-	self->differ = ngw_page_button_new(_("Treat as Different…"), "");
+	self->acts = ngw_page_list_new(_("What to do about it"));
+	self->approve = ngw_page_button_new(_("Approve"), "");
 	gtk_widget_add_css_class(self->approve, "suggested-action");
 	g_signal_connect(self->approve, "clicked", G_CALLBACK(approve_clicked), self);
+	add_act(self, _("Approve this version"), _("You know why it changed: it was updated, or you did it."),
+		self->approve);
+	self->differ = ngw_page_button_new(_("Forget…"), "");
 	g_signal_connect(self->differ, "clicked", G_CALLBACK(differ_clicked), self);
-	self->buttons = gtk_flow_box_new();
-	gtk_flow_box_set_selection_mode(GTK_FLOW_BOX(self->buttons), GTK_SELECTION_NONE);
-	gtk_flow_box_set_max_children_per_line(GTK_FLOW_BOX(self->buttons), 2);
-	gtk_flow_box_set_homogeneous(GTK_FLOW_BOX(self->buttons), TRUE);
-	gtk_flow_box_append(GTK_FLOW_BOX(self->buttons), self->approve);
-	gtk_flow_box_append(GTK_FLOW_BOX(self->buttons), self->differ);
-	gtk_widget_set_margin_top(self->buttons, 12);
+	self->differ_row = add_act(self, _("Treat as different"),
+				   _("It is another program now, which nobody has decided on."), self->differ);
+	gtk_widget_set_margin_top(self->acts, 12);
 	adw_preferences_group_add(group, self->list);
-	adw_preferences_group_add(group, self->buttons);
+	adw_preferences_group_add(group, self->acts);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an application tried and was denied, one row for each place, each with "Allow This" where an entry in the list of
- * allowed hosts would help. Rows stay where they are while somebody looks, so that a click meets what was aimed at.
+ * What an application tried and was denied, one row for each place, each with "Allow This" where an entry in the list
+ * of allowed hosts would help. Rows stay where they are while somebody looks, so that a click meets what was aimed at.
  * Main loop only; the records are taken apart in a thread; no power.
  */
 #include <glib/gi18n.h>
@@ -78,8 +78,8 @@ static void block_show(GtkWidget *row, gpointer item, gpointer data)
 	const NgwPageBlock *block = item;
 	const NgwAppData *app = ngw_page_section_data(section);
 	GtkWidget *button = g_object_get_data(G_OBJECT(row), "ngw-button");
-	const gboolean is_allowed = block->allow && app->allow &&
-				    g_strv_contains((const char *const *)app->allow, block->allow);
+	const gboolean is_allowed =
+		block->allow && app->allow && g_strv_contains((const char *const *)app->allow, block->allow);
 	g_autofree char *text = block_text(section, block, is_allowed);
 	g_autofree char *name = block->decider ? g_strdup_printf(_("Open %s"), block->decider)
 					       : g_strdup_printf(_("Allow %s for %s"), block->allow, app->name);

@@ -60,8 +60,8 @@ static char **member_texts(JsonObject *object, const char *name)
 static void state_read(State *state, const char *json)
 {
 	g_autoptr(JsonParser) parser = json_parser_new_immutable();
-	JsonNode *root = *json && json_parser_load_from_data(parser, json, -1, NULL) ? json_parser_get_root(parser)
-										      : NULL;
+	JsonNode *root =
+		*json && json_parser_load_from_data(parser, json, -1, NULL) ? json_parser_get_root(parser) : NULL;
 	JsonObject *object = root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_get_object(root) : NULL;
 	JsonNode *until = object ? json_object_get_member(object, "until") : NULL;
 
@@ -92,7 +92,7 @@ static void add_profile(GPtrArray *parts, const State *before, const State *afte
 {
 	const char *is = profile_title(after->profile);
 
-	if (!before->is_there)
+	if (!*before->profile)
 		add(parts, g_strdup_printf(_("Set to %s"), is));
 	else if (!g_str_equal(before->profile, after->profile))
 		add(parts, g_strdup_printf(_("Changed from %s to %s"), profile_title(before->profile), is));

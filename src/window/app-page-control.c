@@ -20,7 +20,7 @@ struct _NgwPageControl {
 	NgwProfileSwitch *profile;
 	GtkWidget *rows;
 	GtkWidget *locked_row, *end_row, *keep, *while_row, *menu, *reason, *earlier_row, *earlier, *reasons;
-	char *shown_reason;     /* what `reason` was last set to: anything else is being typed */
+	char *shown_reason;      /* what `reason` was last set to: anything else is being typed */
 	NgwProfile menu_without; /* the profile the menu leaves out */
 };
 
@@ -53,6 +53,9 @@ static void show_head(NgwPageControl *self, NgwApp *app)
 	gtk_label_set_text(GTK_LABEL(self->name), data->name);
 	gtk_label_set_text(GTK_LABEL(self->effect), effect);
 	gtk_label_set_text(GTK_LABEL(self->now), now);
+	/* What other lines of the page say is not said twice. */
+	gtk_widget_set_visible(self->now, ngw_app_is_decided(app) && g_strcmp0(now, data->reason) != 0 &&
+						  g_strcmp0(now, data->executable) != 0);
 	ngw_profile_switch_show(self->profile, data->name, data->profile, !ngw_app_is_decided(app),
 				ngw_app_pending(app));
 	gtk_widget_set_sensitive(GTK_WIDGET(self->profile), !is_locked(NGW_PAGE_SECTION(self)));
@@ -65,7 +68,7 @@ static void show_locked(NgwPageControl *self, const NgwAppData *data, const NgwP
 	const char *why = ngw_dict_string(permissions, "text", "");
 
 	gtk_widget_set_visible(self->locked_row,
-			       data->is_managed || (view->is_live && permissions && is_locked(NGW_PAGE_SECTION(self))));
+			       data->is_managed || (permissions && is_locked(NGW_PAGE_SECTION(self))));
 	if (data->is_managed)
 		ngw_page_row_set(self->locked_row, managed, _("It is changed in that file, not here."));
 	else
@@ -97,8 +100,7 @@ static GMenu *durations_new(NgwProfile profile)
 	GMenu *menu = g_menu_new();
 
 	for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-		g_autoptr(GMenuItem) item =
-			g_menu_item_new(ngw_duration_text(ngw_duration_from_word(words[i])), NULL);
+		g_autoptr(GMenuItem) item = g_menu_item_new(ngw_duration_text(ngw_duration_from_word(words[i])), NULL);
 
 		g_menu_item_set_action_and_target(item, "page.temporary", "(ss)", ngw_profile_word(profile), words[i]);
 		g_menu_append_item(menu, item);
@@ -138,11 +140,12 @@ static void show_reason(NgwPageControl *self, NgwApp *app, gboolean is_new)
 	const gboolean is_typed =
 		!is_new && g_strcmp0(gtk_editable_get_text(GTK_EDITABLE(self->reason)), self->shown_reason) != 0;
 
-	gtk_widget_set_visible(self->reason, ngw_app_is_decided(app));
+	gtk_widget_set_visible(self->reason,
+			       ngw_app_is_decided(app) && (*reason || !is_locked(NGW_PAGE_SECTION(self))));
 	gtk_editable_set_editable(GTK_EDITABLE(self->reason), !is_locked(NGW_PAGE_SECTION(self)));
-	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(self->reason),
-				      *reason || is_locked(NGW_PAGE_SECTION(self)) ? _("Reason")
-										    : _("Why? Write the reason down"));
+	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(self->reason), *reason || is_locked(NGW_PAGE_SECTION(self))
+										 ? _("Reason")
+										 : _("Why? Write the reason down"));
 	if (is_typed || g_strcmp0(self->shown_reason, reason) == 0)
 		return;
 	g_free(self->shown_reason);
@@ -169,6 +172,9 @@ static void ngw_page_control_update(NgwPageSection *section, gboolean is_new)
 	show_end(self, app, view);
 	show_menu(self, app);
 	show_reason(self, app, is_new);
+	gtk_widget_set_visible(self->rows,
+			       gtk_widget_get_visible(self->locked_row) || gtk_widget_get_visible(self->end_row) ||
+				       gtk_widget_get_visible(self->while_row) || gtk_widget_get_visible(self->reason));
 }
 
 /* --- earlier reasons --- */
@@ -183,9 +189,10 @@ static void reason_show(GtkWidget *row, gpointer item, gpointer data)
 	const NgwPageChange *change = item;
 	const NgwProfile profile = ngw_profile_from_word(change->profile);
 	g_autofree char *when = ngw_format_when(change->time);
-	g_autofree char *about = profile == NGW_PROFILE_NONE
-					 ? g_strdup_printf("%s · %s", when, change->who)
-					 : g_strdup_printf("%s · %s · %s", ngw_profile_title(profile), when, change->who);
+	g_autofree char *about =
+		profile == NGW_PROFILE_NONE
+			? g_strdup_printf("%s · %s", when, change->who)
+			: g_strdup_printf("%s · %s · %s", ngw_profile_title(profile), when, change->who);
 
 	ngw_page_row_set(row, change->reason, about);
 }
@@ -209,16 +216,16 @@ void ngw_page_control_set_changes(NgwPageControl *self, GPtrArray *changes)
 	ngw_page_row_set(self->earlier_row, count, "");
 	gtk_widget_set_visible(self->earlier_row, given->len > 0);
 	ngw_page_list_sync(self->reasons, given, &style, NULL, NULL);
-	gtk_widget_set_visible(self->reasons, given->len > 0 &&
-						      gtk_toggle_button_get_active(GTK_TOGGLE_BUTTON(self->earlier)));
+	gtk_widget_set_visible(self->reasons,
+			       given->len > 0 && gtk_toggle_button_get_active(GTK_TOGGLE_BUTTON(self->earlier)));
 }
 
 static void earlier_toggled(GtkToggleButton *button, gpointer data)
 {
 	NgwPageControl *self = data;
 
-	gtk_widget_set_visible(self->reasons, gtk_toggle_button_get_active(button) &&
-						      gtk_widget_get_visible(self->earlier_row));
+	gtk_widget_set_visible(self->reasons,
+			       gtk_toggle_button_get_active(button) && gtk_widget_get_visible(self->earlier_row));
 }
 
 /* --- what people do --- */

@@ -46,9 +46,8 @@ static void gate_show(NgwPageGate *self)
 
 	gtk_label_set_text(GTK_LABEL(self->label), self->is_open ? self->open : self->closed);
 	gtk_widget_set_visible(self->lock, is_asked && !self->is_open);
-	gtk_widget_set_visible(GTK_WIDGET(self), ngw_page_section_view(self->section)->is_live &&
-							 (is_asked || (is_free(self) && !self->opens_itself &&
-								       !is_root && !self->is_open)));
+	gtk_widget_set_visible(GTK_WIDGET(self),
+			       is_asked || (is_free(self) && !self->opens_itself && !is_root && !self->is_open));
 }
 
 void ngw_page_gate_update(NgwPageGate *self, gboolean is_new)

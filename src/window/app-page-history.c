@@ -55,8 +55,9 @@ static void change_show(GtkWidget *row, gpointer item, gpointer data)
 {
 	const NgwPageChange *change = item;
 	g_autofree char *when = ngw_format_when(change->time);
-	g_autofree char *about = *change->reason ? g_strdup_printf(_("%s · %s · “%s”"), when, change->who, change->reason)
-						 : g_strdup_printf("%s · %s", when, change->who);
+	g_autofree char *about = *change->reason
+					 ? g_strdup_printf(_("%s · %s · “%s”"), when, change->who, change->reason)
+					 : g_strdup_printf("%s · %s", when, change->who);
 
 	ngw_page_row_set(row, change->what, about);
 }

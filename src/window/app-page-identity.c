@@ -94,9 +94,9 @@ static void show(NgwPageIdentity *self)
 	for (guint i = 0; i + 2 < self->facts->len; i += 3) {
 		const char *icon = self->facts->pdata[i + 2];
 
-		gtk_list_box_append(GTK_LIST_BOX(self->list),
-				    ngw_page_fact_new(self->facts->pdata[i], self->facts->pdata[i + 1],
-						      *icon ? icon : NULL));
+		gtk_list_box_append(
+			GTK_LIST_BOX(self->list),
+			ngw_page_fact_new(self->facts->pdata[i], self->facts->pdata[i + 1], *icon ? icon : NULL));
 	}
 }
 

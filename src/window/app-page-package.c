@@ -12,8 +12,8 @@
 
 static GSubprocess *process_new(const char *const *arguments, GError **error)
 {
-	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-									    G_SUBPROCESS_FLAGS_STDERR_SILENCE);
+	g_autoptr(GSubprocessLauncher) launcher =
+		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
 
 	g_subprocess_launcher_setenv(launcher, "LC_ALL", "C.UTF-8", TRUE);
 	return g_subprocess_launcher_spawnv(launcher, arguments, error);

@@ -117,6 +117,11 @@ void ngw_page_row_set(GtkWidget *row, const char *title, const char *subtitle)
 static GtkWidget *fact_label(const char *text)
 {
 	GtkWidget *label = gtk_label_new(text);
+	g_autoptr(PangoAttrList) attributes = pango_attr_list_new();
+
+	/* A path or a fingerprint that is broken has no hyphen in it. */
+	pango_attr_list_insert(attributes, pango_attr_insert_hyphens_new(FALSE));
+	gtk_label_set_attributes(GTK_LABEL(label), attributes);
 
 	gtk_label_set_xalign(GTK_LABEL(label), 0);
 	gtk_label_set_wrap(GTK_LABEL(label), TRUE);
@@ -134,6 +139,7 @@ GtkWidget *ngw_page_fact_new(const char *title, const char *value, const char *i
 	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), title);
 	gtk_list_box_row_set_activatable(GTK_LIST_BOX_ROW(row), FALSE);
 	gtk_widget_set_focusable(row, FALSE); /* its text takes the focus */
+	gtk_accessible_update_property(GTK_ACCESSIBLE(row), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
 	gtk_widget_add_css_class(heading, "caption");
 	gtk_widget_add_css_class(heading, "dim-label");
 	gtk_label_set_selectable(GTK_LABEL(text), TRUE);

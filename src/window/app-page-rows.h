@@ -21,7 +21,7 @@ typedef struct {
 	NgwPageRowNew create;
 	NgwPageRowShow show; /* called for new rows too */
 	gpointer user_data;
-	guint max;         /* rows; items past it are not shown */
+	guint max;                /* rows; items past it are not shown */
 	gboolean is_newest_first; /* new ones on top */
 } NgwPageListStyle;
 

@@ -88,7 +88,7 @@ static void section_plan(NgwPageSection *self)
 		return;
 	wait_ms = private->is_stirred ? REFRESH_PAUSE_MS : class->refresh_s * 1000;
 	if (wait_ms > 0)
-		private->timer = g_timeout_add(wait_ms, section_timer, self);
+	private->timer = g_timeout_add(wait_ms, section_timer, self);
 }
 
 void ngw_page_section_stir(NgwPageSection *self)

@@ -23,7 +23,7 @@ typedef struct {
 	NgwGuard *guard;
 	NgwApp *app;          /* NULL: nothing is shown */
 	gboolean is_live;     /* the guard answers */
-	gboolean may_tighten; /* it answers, and the person may, perhaps after a question */
+	gboolean may_tighten; /* the person may, perhaps after a question */
 	gboolean may_loosen;
 } NgwPageView;
 

@@ -161,7 +161,7 @@ static char *attempt_allow(GVariant *attempt)
 }
 
 static NgwPageBlock *blocked_new(GVariant *attempt, const NgwPageSubject *subject, const char *place,
-				   const char *decider)
+				 const char *decider)
 {
 	NgwPageBlock *blocked = g_new0(NgwPageBlock, 1);
 	const gboolean is_other = *decider && !g_str_equal(decider, subject->id);
@@ -182,8 +182,8 @@ static void blocked_add(NgwPageBlock *blocked, GVariant *attempt)
 		return;
 	blocked->last = time;
 	g_free(blocked->reason);
-	blocked->reason = ngw_page_reason_text(ngw_dict_string(attempt, "reason", ""),
-					       ngw_dict_string(attempt, "text", ""));
+	blocked->reason =
+		ngw_page_reason_text(ngw_dict_string(attempt, "reason", ""), ngw_dict_string(attempt, "text", ""));
 	blocked->is_simulated = g_str_equal(ngw_dict_string(attempt, "verdict", ""), "would-be-denied");
 }
 
@@ -249,10 +249,17 @@ static gboolean process_is_of(guint pid, const NgwPageSubject *subject)
 static const struct {
 	const char *word, *text;
 } socket_states[] = {
-	{ "established", N_("open") },   { "syn-sent", N_("connecting") }, { "syn-received", N_("connecting") },
-	{ "fin-wait-1", N_("closing") }, { "fin-wait-2", N_("closing") },  { "time-wait", N_("closed") },
-	{ "closed", N_("") },            { "close-wait", N_("closing") },  { "last-ack", N_("closing") },
-	{ "listening", N_("waiting") },  { "closing", N_("closing") },
+	{ "established", N_("open") },
+	{ "syn-sent", N_("connecting") },
+	{ "syn-received", N_("connecting") },
+	{ "fin-wait-1", N_("closing") },
+	{ "fin-wait-2", N_("closing") },
+	{ "time-wait", N_("closed") },
+	{ "closed", N_("") },
+	{ "close-wait", N_("closing") },
+	{ "last-ack", N_("closing") },
+	{ "listening", N_("waiting") },
+	{ "closing", N_("closing") },
 };
 
 static const char *state_text(const char *word)

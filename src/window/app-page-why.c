@@ -62,7 +62,6 @@ static void explained(NgwPageSection *section, gpointer reply, const GError *err
 static void show_answer(NgwPageWhy *self, const char *icon, const char *title, const char *detail)
 {
 	gtk_image_set_from_icon_name(GTK_IMAGE(self->answer_icon), icon);
-	gtk_widget_set_visible(self->answer_icon, icon != NULL);
 	ngw_page_row_set(self->answer, title, detail);
 }
 
@@ -71,7 +70,7 @@ static void show_hint(NgwPageWhy *self)
 	g_clear_pointer(&self->destination, g_free);
 	g_clear_pointer(&self->allowable, g_free);
 	gtk_widget_set_visible(self->allow, FALSE);
-	show_answer(self, NULL, _("Write an address"),
+	show_answer(self, "dialog-information-symbolic", _("Write an address"),
 		    _("With a port and protocol if you like: 203.0.113.5:443/tcp or [2001:db8::1]:53/udp"));
 }
 
@@ -177,13 +176,13 @@ static void allow_clicked(GtkButton *button, gpointer data)
 /* The question about a destination is asked again too: what was changed may have changed its answer. */
 static void ngw_page_why_refresh(NgwPageSection *section)
 {
-	ngw_page_section_ask(section, &(NgwPageQuestion){
-					      .method = "Explain",
-					      .parameters = g_variant_new("(ss)",
-									  ngw_app_key(ngw_page_section_app(section)), ""),
-					      .reply_type = "(a{sv})",
-					      .done = explained,
-				      });
+	ngw_page_section_ask(
+		section, &(NgwPageQuestion){
+				 .method = "Explain",
+				 .parameters = g_variant_new("(ss)", ngw_app_key(ngw_page_section_app(section)), ""),
+				 .reply_type = "(a{sv})",
+				 .done = explained,
+			 });
 	ask_destination(NGW_PAGE_WHY(section));
 }
 

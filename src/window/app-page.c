@@ -50,9 +50,10 @@ static void page_all_parts(NgwAppPage *self, NgwPageSection *parts[N_PARTS])
 
 /* --- what is shown --- */
 
+/* As was last said: what can be done does not come and go with the connection, it is insensitive without one. */
 static gboolean may(NgwGuard *guard, const char *action)
 {
-	return ngw_guard_is_ready(guard) && !g_str_equal(ngw_guard_permission(guard, action), "no");
+	return !g_str_equal(ngw_guard_permission(guard, action), "no");
 }
 
 static void page_show_parts(NgwAppPage *self)
@@ -73,6 +74,10 @@ static void page_show_parts(NgwAppPage *self)
 		ngw_page_section_show(parts[i], &view);
 	/* Old is greyed; the strip says so in words. */
 	gtk_widget_set_sensitive(self->parts, view.is_live);
+	if (view.is_live)
+		gtk_widget_remove_css_class(self->parts, "old");
+	else
+		gtk_widget_add_css_class(self->parts, "old");
 }
 
 static void page_show_forget(NgwAppPage *self)
@@ -220,8 +225,7 @@ void ngw_app_page_show(NgwAppPage *self, const char *key)
 	page_find(self);
 	page_show(self);
 	if (key) {
-		gtk_adjustment_set_value(
-			gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scrolled)), 0);
+		gtk_adjustment_set_value(gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scrolled)), 0);
 		gtk_widget_grab_focus(self->back);
 	}
 }
