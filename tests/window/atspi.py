@@ -206,6 +206,17 @@ class Tree:
         return self.nodes.get(answer[0][1])
 
 
+def lineage_of(pid):
+    """A process and those it comes from: a debugger may stand before the program."""
+    while pid > 1:
+        yield pid
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return
+
+
 class App:
     """A program on the accessibility bus, found by its process."""
 
@@ -229,7 +240,7 @@ class App:
         for name, _path in self._call("org.a11y.atspi.Registry", ROOT, "Accessible", "GetChildren", "()", ())[0]:
             answer = self.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetConnectionUnixProcessID",
                                         GLib.Variant("(s)", (name,)), None, 0, SECONDS * 1000, None)
-            if answer.unpack()[0] == self.program.pid:
+            if self.program.pid in lineage_of(answer.unpack()[0]):
                 return name
         return None
 

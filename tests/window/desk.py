@@ -120,7 +120,7 @@ class Session:
         self.env[name] = value
         self.bus_address = self._start_bus()
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus_address
-        self.a11y_address = None
+        self.a11y_address = self.env["AT_SPI_BUS_ADDRESS"] = self._start_accessibility()
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -155,14 +155,11 @@ class Session:
             return file.read()
         return ""
 
-    def start_accessibility(self, display):
-        """The accessibility bus; it wants a display to start on. Returns its address."""
-        if self.a11y_address:
-            return self.a11y_address
+    def _start_accessibility(self):
+        """The accessibility bus, on no display: its registry would end with that. Returns its address."""
         from gi.repository import Gio, GLib  # pylint: disable=import-outside-toplevel
-        env = {**self.env, "DISPLAY": display}
         with open(self.path("a11y.log"), "wb") as log:
-            self.spawn(["/usr/libexec/at-spi-bus-launcher", "--launch-immediately"], env=env, stdout=log, stderr=log)
+            self.spawn(["/usr/libexec/at-spi-bus-launcher", "--launch-immediately"], stdout=log, stderr=log)
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         bus = Gio.DBusConnection.new_for_address_sync(self.bus_address, flags, None, None)
 
@@ -172,8 +169,7 @@ class Session:
         wait_for(is_there, SESSION_SECONDS, lambda: "org.a11y.Bus is on the session bus; " + self.log("a11y.log"))
         answer = bus.call_sync("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Bus", "GetAddress", None, None, 0, SESSION_SECONDS * 1000, None)
         bus.close_sync(None)
-        self.a11y_address = self.env["AT_SPI_BUS_ADDRESS"] = answer.unpack()[0]
-        return self.a11y_address
+        return answer.unpack()[0]
 
     def close(self):
         """End what carries the mark, remove the folder."""
@@ -220,8 +216,6 @@ class Screen:
         self.display = ":" + number
         self.env = {**session.env, "DISPLAY": self.display}
         session.screens.append(self)
-        session.start_accessibility(self.display)
-        self.env = {**session.env, "DISPLAY": self.display}
         self._start_window_manager()
 
     def _start_window_manager(self):
@@ -264,7 +258,7 @@ class Screen:
 
     def picture(self, path):
         """The whole screen as a PNG."""
-        subprocess.run(["import", "-silent", "-window", "root", path], env=self.env, check=True, timeout=60, capture_output=True)
+        subprocess.run(["import", "-silent", "-strip", "-window", "root", path], env=self.env, check=True, timeout=60, capture_output=True)
 
     def run(self, argv, **options):
         window = Program(self, argv, **options)
