@@ -66,6 +66,17 @@ def merged(language, folder):
     return out, done.stdout if done.returncode else ""
 
 
+def faults_of_texts():
+    """Texts that end in the middle of a format: xgettext does not know what G_GUINT64_FORMAT and its like stand for."""
+    with tempfile.TemporaryDirectory() as folder:
+        pot = os.path.join(folder, "netguard.pot")
+        template(pot)
+        said = run("msgcat", "--no-wrap", "--add-location=file", pot).stdout
+    for places, text in re.findall(r'((?:^#.*\n)*)^msgid "(.*%[0-9.\'#+ -]*)"$', said, re.M):
+        where = " ".join(re.findall(r"^#: (.*)$", places, re.M))
+        yield f"{where}: \"{text}\" is cut off in a format: write %lu or %u and cast, G_GUINT64_FORMAT cannot be translated"
+
+
 def faults_of(language):
     with tempfile.TemporaryDirectory() as folder:
         path, fault = merged(language, folder)
