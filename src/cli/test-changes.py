@@ -240,6 +240,19 @@ def reload_tells_problems(w):
     equal(len(w.run("reload", "--json").json()["problems"]), 1)
 
 
+@test
+def approve_takes_the_files_as_they_are(w):
+    w.mock.reply("Approve", "({'id': <'curl'>, 'fingerprint': <'00ff'>},)", "curl")
+    r = w.run("approve", "curl", "--reason", "upgrade")
+    equal((r.code, r.out, r.err), (0, "curl: its files are approved as they are now.\n", ""), r)
+    is_call(w.calls()[0], "Approve ('curl'", "'reason': <'upgrade'>", "'origin': <'command'>")
+    equal(w.run("approve", "curl", "--json").json()["fingerprint"], "00ff")
+    w.mock.error("Approve", "org.networkguard.Error.Failed", "Nothing was approved: none of its files is there now.", "curl")
+    r = w.run("approve", "curl")
+    equal((r.code, r.out), (1, ""), r)
+    contains(r.err, "Nothing was approved")
+
+
 SETTINGS = ("({'default-profile': <'local'>, 'default-allow': <['loopback', 'shared']>, 'max-age-days': <uint32 90>, "
             "'max-size-mb': <uint32 0>, 'managed': <['max-age-days']>},)")
 

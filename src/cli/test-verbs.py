@@ -114,6 +114,23 @@ def no_verb_is_status_and_list(w):
 
 
 @test
+def get_and_list_say_that_a_program_changed(w):
+    app = ("{'id': <'curl'>, 'name': <'curl'>, 'executables': <['/usr/bin/curl']>, 'found': <['/usr/bin/curl']>, "
+           "'profile': <'local'>, 'fingerprint': <'00ff'>, 'approved': <int64 1700000000>, 'changed': <['/usr/bin/curl']>}")
+    w.mock.reply("GetApp", f"({app},)", "curl")
+    r = w.run("get", "curl")
+    contains(r.out, "  Fingerprint     00ff\n  Approved        2023-11-14 22:13:20\n  Changed         /usr/bin/curl\n",
+             'See "netguard approve"')
+    w.mock.reply("GetStatus", STATUS)
+    w.mock.reply("ListApps", f"([{app}],)")
+    contains(w.run("list").out, "program changed since it was approved")
+    same = app.replace("'changed': <['/usr/bin/curl']>", "'changed': <@as []>")
+    w.mock.reply("GetApp", f"({same},)", "curl")
+    if "Changed" in w.run("get", "curl").out:
+        raise AssertionError("nothing changed")
+
+
+@test
 def get_shows_one_application(w):
     w.mock.reply("GetApp", "({'id': <'curl'>, 'name': <'curl'>, 'executables': <['/usr/bin/curl', '/opt/curl']>,"
                  "'found': <['/usr/bin/curl']>, 'profile': <'local'>, 'flags': <['children-own']>,"

@@ -49,6 +49,21 @@ static void show_traffic(GVariant *app)
 	ng_cli_field("Uses", verdicts);
 }
 
+/* Which file was meant, and whether it still is that one. */
+static void show_fingerprint(GVariant *app)
+{
+	const gint64 approved = ng_dict_number(app, "approved");
+	g_auto(GStrv) changed = ng_dict_strings(app, "changed");
+	g_autofree char *when = approved ? ng_when_stamp(approved) : NULL;
+
+	ng_cli_field("Fingerprint", ng_dict_string(app, "fingerprint"));
+	if (when)
+		ng_cli_field("Approved", when);
+	show_each(app, "changed", "Changed");
+	if (changed[0])
+		ng_cli_field("", "(not what was approved; the profile holds all the same. See \"netguard approve\")");
+}
+
 static int run(NgCli *cli, char **args, GError **error)
 {
 	g_autoptr(GVariant) app = ng_cli_call_app(cli, "GetApp", args[0], FALSE, make, NULL, NULL, error);
@@ -73,6 +88,7 @@ static int run(NgCli *cli, char **args, GError **error)
 	show_each(app, "executables", "Program");
 	if (ng_dict_has(app, "found") && !found[0])
 		ng_cli_field("", "(no such file now; the rule waits for it)");
+	show_fingerprint(app);
 	ng_cli_field("Reason", ng_dict_string(app, "reason"));
 	ng_cli_field("Decided by", ng_dict_string(app, "layer"));
 	ng_cli_field("File", ng_dict_string(app, "path"));

@@ -27,6 +27,7 @@ static char *remarks(GVariant *app)
 {
 	g_auto(GStrv) allow = ng_dict_strings(app, "allow");
 	g_auto(GStrv) found = ng_dict_strings(app, "found");
+	g_auto(GStrv) changed = ng_dict_strings(app, "changed");
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
 
 	if (ng_dict_is(app, "managed"))
@@ -37,6 +38,8 @@ static char *remarks(GVariant *app)
 		g_ptr_array_add(
 			words, allow[1] ? g_strdup_printf("allowed: %s and %u more", allow[0], g_strv_length(allow) - 1)
 					: g_strdup_printf("allowed: %s", allow[0]));
+	if (changed[0])
+		g_ptr_array_add(words, g_strdup("program changed since it was approved"));
 	if (ng_dict_has(app, "found") && !found[0])
 		g_ptr_array_add(words, g_strdup("program file missing"));
 	g_ptr_array_add(words, NULL);

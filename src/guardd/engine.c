@@ -27,6 +27,7 @@
 #include "guardd/audit.h"
 #include "guardd/configuration.h"
 #include "guardd/authority.h"
+#include "guardd/fingerprints.h"
 #include "guardd/found.h"
 #include "guardd/loads.h"
 #include "guardd/methods.h"
@@ -102,9 +103,14 @@ void ng_engine_set_problem(NgEngine *engine, NgProblemSource source, const char 
 	ng_engine_set_problems(engine, source, problems);
 }
 
-void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
+void ng_engine_list_changed(NgEngine *engine)
 {
 	g_clear_pointer(&engine->list, ng_reply_unref);
+}
+
+void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
+{
+	ng_engine_list_changed(engine);
 	g_clear_pointer(&engine->export, ng_reply_unref);
 	ng_store_snapshot_later(engine->store);
 	if (engine->timers)
@@ -132,6 +138,8 @@ gboolean ng_engine_reload(NgEngine *engine)
 		after = ng_audit_picture(engine->policy);
 		changed = ng_audit_outside(engine->auditor, before, after, "the application file was changed");
 	}
+	if (changed)
+		ng_fingerprints_look(engine->fingerprints, NULL);
 	changed |= ng_configuration_read(engine, FALSE);
 	if (engine->server)
 		ng_server_signal(engine->server, "Changed", g_variant_new("(s)", "problems"));
@@ -144,6 +152,7 @@ void ng_engine_look_again(NgEngine *engine)
 
 	for (guint i = 0; i < apps->len; i++)
 		ng_found_again(engine->found, g_ptr_array_index(apps, i));
+	ng_fingerprints_look(engine->fingerprints, NULL);
 }
 
 const NgPolicyApp *ng_engine_app_of_file(NgEngine *engine, const char *path)
@@ -313,6 +322,7 @@ static void engine_init(NgEngine *engine)
 
 	engine_read(engine);
 	engine->found = ng_found_new();
+	engine->fingerprints = ng_fingerprints_new(engine);
 	engine->onlink = ng_onlink_new(engine_onlink_changed, engine);
 	engine->loads = ng_loads_new(engine);
 	engine->truth = ng_truth_new(engine);
@@ -346,6 +356,7 @@ static void engine_done(NgEngine *engine)
 	ng_running_free(engine->running);
 	ng_link_free(engine->link);
 	ng_store_free(engine->store);
+	ng_fingerprints_free(engine->fingerprints);
 	ng_attempts_free(engine->attempts);
 	ng_activity_free(engine->activity);
 	ng_auditor_free(engine->auditor);

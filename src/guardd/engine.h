@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine's parts, as they see each other. One thread, one main loop, no privilege. Fields are written only by the
- * file named beside them; others read.
+ * The engine's parts, as they see each other. One main loop, no privilege; one thread but for hashing.h, which touches
+ * none of this. Fields are written only by the file named beside them; others read.
  */
 #ifndef NG_GUARDD_ENGINE_H
 #define NG_GUARDD_ENGINE_H
@@ -37,20 +37,21 @@ typedef enum {
 } NgProblemSource;
 
 typedef struct _NgEngine NgEngine;
-typedef struct _NgFound NgFound;         /* found.h */
-typedef struct _NgLoads NgLoads;         /* loads.h */
-typedef struct _NgTruth NgTruth;         /* truth.h */
-typedef struct _NgWatch NgWatch;         /* policy-watch.h */
-typedef struct _NgOnlink NgOnlink;       /* onlink.h */
-typedef struct _NgTimers NgTimers;       /* timers.h */
-typedef struct _NgAttempts NgAttempts;   /* attempts.h */
-typedef struct _NgActivity NgActivity;   /* activity.h */
-typedef struct _NgAuditor NgAuditor;     /* audit.h */
-typedef struct _NgStore NgStore;         /* store.h */
-typedef struct _NgAuthority NgAuthority; /* authority.h */
-typedef struct _NgRunning NgRunning;     /* running.h */
-typedef struct _NgSpans NgSpans;         /* spans.h */
-typedef struct _NgImport NgImport;       /* transfer.h */
+typedef struct _NgFingerprints NgFingerprints; /* fingerprints.h */
+typedef struct _NgFound NgFound;               /* found.h */
+typedef struct _NgLoads NgLoads;               /* loads.h */
+typedef struct _NgTruth NgTruth;               /* truth.h */
+typedef struct _NgWatch NgWatch;               /* policy-watch.h */
+typedef struct _NgOnlink NgOnlink;             /* onlink.h */
+typedef struct _NgTimers NgTimers;             /* timers.h */
+typedef struct _NgAttempts NgAttempts;         /* attempts.h */
+typedef struct _NgActivity NgActivity;         /* activity.h */
+typedef struct _NgAuditor NgAuditor;           /* audit.h */
+typedef struct _NgStore NgStore;               /* store.h */
+typedef struct _NgAuthority NgAuthority;       /* authority.h */
+typedef struct _NgRunning NgRunning;           /* running.h */
+typedef struct _NgSpans NgSpans;               /* spans.h */
+typedef struct _NgImport NgImport;             /* transfer.h */
 
 struct _NgEngine {
 	const NgOptions *options;
@@ -65,6 +66,7 @@ struct _NgEngine {
 	NgSettings settings_admin; /* what netguard.conf fixes */
 	NgPolicy *policy;
 	NgFound *found;
+	NgFingerprints *fingerprints;
 	NgOnlink *onlink;
 	NgMode mode; /* engine.c */
 
@@ -100,6 +102,8 @@ struct _NgEngine {
 /* Run until told to end. Takes `start`'s descriptors. Returns the process's exit code. */
 int ng_engine_run(const NgOptions *options, NgStart *start);
 
+/* Something that ListApps shows is another. */
+void ng_engine_list_changed(NgEngine *engine);
 /* Applications changed in the policy: who is told, what is cached, what is timed; with `executables` also what is
  * watched. Does not load. */
 void ng_engine_policy_changed(NgEngine *engine, gboolean executables);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guardd/attempts.h"
+#include "guardd/fingerprints.h"
 #include "guardd/found.h"
 #include "guardd/methods.h"
 
@@ -79,6 +80,22 @@ static void add_traffic(GVariantBuilder *builder, NgEngine *engine, const NgPoli
 	ng_vardict_add(builder, "denied", "t", traffic ? traffic->counts.denied : G_GUINT64_CONSTANT(0));
 }
 
+static void add_fingerprint(GVariantBuilder *builder, NgEngine *engine, const NgPolicyApp *app)
+{
+	g_auto(NgFingerprint) now = ng_fingerprints_of(engine->fingerprints, app->id);
+	GVariantBuilder changed;
+
+	g_variant_builder_init(&changed, G_VARIANT_TYPE("as"));
+	for (guint i = 0; now.changed && i < now.changed->len; i++) {
+		g_autofree char *path = g_utf8_make_valid(g_ptr_array_index(now.changed, i), -1);
+
+		g_variant_builder_add(&changed, "s", path);
+	}
+	ng_vardict_add(builder, "fingerprint", "s", now.fingerprint ? now.fingerprint : "");
+	ng_vardict_add(builder, "approved", "x", now.approved);
+	ng_vardict_add(builder, "changed", "as", &changed);
+}
+
 /* Serialised at once: a tree of 10,000 applications would be ten times as large. */
 static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean is_admin, GHashTable *counts)
 {
@@ -103,6 +120,7 @@ static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean 
 	ng_vardict_add(&builder, "layer", "s", layer_text(app->layer));
 	ng_vardict_add(&builder, "managed", "b", app->layer == NG_LAYER_ADMIN);
 	ng_vardict_add(&builder, "path", "s", app->path ? app->path : "");
+	add_fingerprint(&builder, engine, app);
 	if (is_admin)
 		add_traffic(&builder, engine, app, counts);
 	variant = g_variant_builder_end(&builder);

@@ -8,6 +8,7 @@
 #include "guardd/audit.h"
 #include "guardd/authority.h"
 #include "guardd/change.h"
+#include "guardd/fingerprints.h"
 #include "guardd/methods.h"
 #include "guardd/spans.h"
 #include "guardd/store.h"
@@ -202,6 +203,7 @@ static void set_store(NgEngine *engine, NgCall *call, const NgPolicyApp *found, 
 	}
 	ng_audit_change(engine->auditor, ng_call_uid(call), ng_call_auth(call), "set", before,
 			ng_policy_find(engine->policy, app->id), reason, origin);
+	ng_fingerprints_decided(engine->fingerprints, app->id);
 	ng_engine_policy_changed(engine, before == NULL);
 	ng_loads_request(engine->loads, FALSE, set_answer,
 			 change_new(engine, call, app->id, before ? before->profile : 0, before == NULL));

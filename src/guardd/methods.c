@@ -30,6 +30,7 @@ const NgMethod ng_methods[] = {
 	{ "Unlock", NG_ACTION_EVERYONE, ng_method_unlock },
 	{ "Lock", NG_ACTION_EVERYONE, ng_method_lock },
 	{ "GetActivity", NG_ACTION_EVERYONE, ng_method_get_activity },
+	{ "Approve", NG_ACTION_LOOSEN, ng_method_approve },
 	{ "GetSettings", NG_ACTION_EVERYONE, ng_method_get_settings },
 	{ "SetSettings", NG_ACTION_CONFIGURE, ng_method_set_settings },
 };

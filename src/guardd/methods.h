@@ -41,6 +41,7 @@ NG_METHOD(unlock);
 NG_METHOD(lock);
 NG_METHOD(get_all_connections);
 NG_METHOD(get_activity);
+NG_METHOD(approve);
 NG_METHOD(get_settings);
 NG_METHOD(set_settings);
 

@@ -13,6 +13,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "guardd/fingerprints.h"
 #include "guardd/found.h"
 #include "guardd/loads.h"
 #include "guardd/store.h"
@@ -25,7 +26,8 @@
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |           \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 #define EXECUTABLES_MASK                                                                                               \
-	(IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |        \
+	 IN_ONLYDIR)
 
 typedef enum {
 	KIND_APPS,        /* a folder of application files, or one above it */
@@ -194,6 +196,7 @@ static gboolean watch_again(NgWatch *watch, const char *id)
 {
 	const NgPolicyApp *app = ng_policy_find(watch->engine->policy, id);
 
+	ng_fingerprints_look(watch->engine->fingerprints, id);
 	return app && ng_found_again(watch->engine->found, app);
 }
 

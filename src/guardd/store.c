@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "guardd/audit.h"
+#include "guardd/fingerprints.h"
 
 #define SNAPSHOT_DELAY_MS 1000
 #define SNAPSHOT_MAX (256 * 1024 * 1024)
@@ -75,6 +76,7 @@ gboolean ng_store_forget(NgStore *store, const char *id, GError **error)
 
 	if (!ng_policy_forget(store->engine->policy, kept, error))
 		return FALSE;
+	ng_fingerprints_forget(store->engine->fingerprints, kept);
 	store_note(store, kept);
 	return TRUE;
 }

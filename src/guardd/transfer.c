@@ -8,6 +8,7 @@
 #include "guardd/audit.h"
 #include "guardd/authority.h"
 #include "guardd/change.h"
+#include "guardd/fingerprints.h"
 #include "guardd/methods.h"
 #include "guardd/store.h"
 
@@ -115,6 +116,9 @@ static void import_done(NgImport *import)
 	for (guint i = 0; i < import->apps->len && i < NG_AUDIT_MAX_OUTSIDE; i++)
 		ng_audit_change(engine->auditor, import->uid, import->auth, "set", g_ptr_array_index(import->before, i),
 				g_ptr_array_index(import->apps, i), import->reason, import->origin);
+	for (guint i = 0; i < import->apps->len; i++)
+		ng_fingerprints_decided(engine->fingerprints,
+					((const NgPolicyApp *)g_ptr_array_index(import->apps, i))->id);
 	engine->import = NULL;
 	ng_engine_policy_changed(engine, TRUE);
 	ng_loads_request(engine->loads, FALSE, import_answer, import);

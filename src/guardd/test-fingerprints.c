@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Fingerprints of a guard of one's own: taken on a decision, held against the file, approved again. */
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/interface.h"
+#include "guardd/test-world.h"
+
+#define PATIENCE_US (30 * G_USEC_PER_SEC)
+
+static World *world_started(void)
+{
+	World *world = world_new();
+
+	world_start(world);
+	return world;
+}
+
+/* In place: the inode stays. */
+static void write_into(World *world, const char *name, const char *text)
+{
+	g_autofree char *path = world_path(world, name);
+	FILE *file = g_fopen(path, "we");
+
+	g_assert_nonnull(file);
+	g_assert_cmpint(fputs(text, file), >=, 0);
+	g_assert_cmpint(fclose(file), ==, 0);
+}
+
+static void set(World *world, const char *app, const char *profile)
+{
+	g_variant_unref(world_do(world, "SetProfile", g_variant_new("(ss@a{sv})", app, profile, options(NULL, NULL))));
+}
+
+/* An application "tool" for exes/tool, whose content is `text`. */
+static void make_tool(World *world, const char *text)
+{
+	g_autofree char *path = world_path(world, "exes/tool");
+
+	world_write(world, "exes/tool", text);
+	set(world, path, "offline");
+}
+
+static GVariant *get(World *world, const char *app)
+{
+	return world_do(world, "GetApp", g_variant_new("(s)", app));
+}
+
+static char *sha256(const char *text)
+{
+	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+}
+
+static char *changed_words(GVariant *app)
+{
+	g_auto(GStrv) paths = NULL;
+
+	g_assert_true(g_variant_lookup(app, "changed", "^as", &paths));
+	for (char **path = paths; *path; path++) {
+		char *name = g_path_get_basename(*path);
+
+		g_free(*path);
+		*path = name;
+	}
+	return g_strjoinv(" ", paths);
+}
+
+/* The application's fingerprint is that of `text` ("": none), and these files are changed. */
+static void wait_for(World *world, const char *app, const char *text, const char *changed)
+{
+	const gint64 end = g_get_monotonic_time() + PATIENCE_US;
+	g_autofree char *expected = *text ? sha256(text) : g_strdup("");
+	g_autofree char *now = NULL;
+	g_autoptr(GVariant) dict = NULL;
+
+	do {
+		g_clear_pointer(&dict, g_variant_unref);
+		g_clear_pointer(&now, g_free);
+		dict = get(world, app);
+		now = changed_words(dict);
+		if (g_str_equal(dict_text(dict, "fingerprint"), expected) && g_str_equal(now, changed))
+			return;
+	} while (g_get_monotonic_time() < end);
+	g_assert_cmpstr(dict_text(dict, "fingerprint"), ==, expected);
+	g_assert_cmpstr(now, ==, changed);
+}
+
+static GVariant *approve_arguments(const char *app)
+{
+	return g_variant_new("(s@a{sv})", app, options("reason", g_variant_new_string("tests"), NULL));
+}
+
+static void approve(World *world, const char *app, const char *text)
+{
+	g_autoptr(GVariant) result = world_do(world, "Approve", approve_arguments(app));
+	g_autofree char *expected = sha256(text);
+
+	g_assert_cmpstr(dict_text(result, "id"), ==, app);
+	g_assert_cmpstr(dict_text(result, "fingerprint"), ==, expected);
+}
+
+static void test_changed(void)
+{
+	World *world = world_started();
+	gint64 approved = 0;
+	g_autoptr(GVariant) app = NULL;
+
+	make_tool(world, "one");
+	wait_for(world, "tool", "one", "");
+	app = get(world, "tool");
+	g_assert_true(g_variant_lookup(app, "approved", "x", &approved));
+	g_assert_cmpint(ABS(g_get_real_time() / G_USEC_PER_SEC - approved), <, 60);
+	world_write(world, "exes/tool", "two"); /* another file in its place */
+	wait_for(world, "tool", "one", "tool");
+	/* A new decision about the network is none about the file. */
+	set(world, "tool", "local");
+	wait_for(world, "tool", "one", "tool");
+	approve(world, "tool", "two");
+	wait_for(world, "tool", "two", "");
+	g_assert_cmpuint(world_count_audit(world, "approve", "command"), ==, 1);
+	write_into(world, "exes/tool", "three"); /* the same file with another content */
+	wait_for(world, "tool", "two", "tool");
+	write_into(world, "exes/tool", "two");
+	wait_for(world, "tool", "two", "");
+	world_free(world);
+}
+
+static void test_same_content(void)
+{
+	World *world = world_started();
+
+	make_tool(world, "one");
+	wait_for(world, "tool", "one", "");
+	world_write(world, "exes/tool", "one");
+	world_write(world, "exes/other", "x");
+	/* When the change of a later file was seen, the earlier one was looked at. */
+	{
+		g_autofree char *other = world_path(world, "exes/other");
+
+		set(world, other, "offline");
+		wait_for(world, "other", "x", "");
+		world_write(world, "exes/other", "y");
+		wait_for(world, "other", "x", "other");
+	}
+	wait_for(world, "tool", "one", "");
+	world_free(world);
+}
+
+static void test_restart(void)
+{
+	World *world = world_started();
+
+	make_tool(world, "one");
+	wait_for(world, "tool", "one", "");
+	world_stop(world, SIGKILL);
+	write_into(world, "exes/tool", "two");
+	world_start(world);
+	wait_for(world, "tool", "one", "tool");
+	world_stop(world, SIGKILL);
+	world_start(world);
+	wait_for(world, "tool", "one", "tool");
+	g_variant_unref(world_do(world, "Forget", g_variant_new("(s@a{sv})", "tool", options(NULL, NULL))));
+	make_tool(world, "three");
+	wait_for(world, "tool", "three", "");
+	world_free(world);
+}
+
+static void test_unreadable(void)
+{
+	World *world;
+	g_autofree char *path = NULL, *error = NULL;
+
+	if (geteuid() != 0) {
+		g_test_skip("needs root: a file that the guard's user cannot read");
+		return;
+	}
+	world = world_started();
+	path = world_path(world, "exes/secret");
+	world_write(world, "exes/secret", "one");
+	g_assert_cmpint(chmod(path, 0711), ==, 0);
+	set(world, path, "offline");
+	make_tool(world, "one");
+	wait_for(world, "tool", "one", ""); /* the first was looked at before */
+	wait_for(world, "secret", "", "");
+	error = world_fail(world, 0, "Approve", approve_arguments("secret"));
+	g_assert_cmpstr(error, ==, NG_API_ERROR_FAILED);
+	/* One that was readable, and is so no more, cannot be shown to be the same. */
+	path = (g_free(path), world_path(world, "exes/tool"));
+	world_write(world, "exes/tool", "two");
+	g_assert_cmpint(chmod(path, 0711), ==, 0);
+	wait_for(world, "tool", "one", "tool");
+	world_free(world);
+}
+
+static void test_pattern(void)
+{
+	World *world = world_started();
+	g_autofree char *pattern = world_path(world, "exes/app-*");
+
+	world_write(world, "exes/app-1", "one");
+	g_variant_unref(world_do(world, "SetProfile",
+				 g_variant_new("(ss@a{sv})", pattern, "offline",
+					       options("name", g_variant_new_string("Versions"), NULL))));
+	wait_for(world, "Versions", "one", "");
+	world_write(world, "exes/app-2", "two");
+	wait_for(world, "Versions", "one", "app-2");
+	world_remove(world, "exes/app-1");
+	wait_for(world, "Versions", "one", "app-2");
+	{
+		g_autoptr(GVariant) result = world_do(world, "Approve", approve_arguments("Versions"));
+		g_autofree char *two = sha256("two");
+
+		g_assert_cmpstr(dict_text(result, "fingerprint"), ==, two);
+	}
+	wait_for(world, "Versions", "two", "");
+	world_free(world);
+}
+
+static void test_signal(void)
+{
+	World *world = world_started();
+	g_autoptr(Raw) raw = raw_new(world, geteuid());
+	g_autoptr(GVariant) body = NULL;
+
+	make_tool(world, "one");
+	wait_for(world, "tool", "one", "");
+	body = raw_call(raw, "Subscribe", NULL, NULL);
+	world_write(world, "exes/tool", "two");
+	for (gboolean is_told = FALSE; !is_told;) {
+		g_autoptr(GDBusMessage) message = raw_read(raw);
+		g_autoptr(GVariant) now = NULL;
+		g_autofree char *changed = NULL;
+
+		g_assert_nonnull(message);
+		if (g_strcmp0(g_dbus_message_get_arg0(message), "policy") != 0)
+			continue;
+		now = get(world, "tool");
+		changed = changed_words(now);
+		is_told = g_str_equal(changed, "tool");
+	}
+	world_free(world);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	world_init(argc, argv);
+#define ADD(sentence, fn) g_test_add_func("/fingerprints/" sentence, fn)
+	ADD("a file that is another, or has another content, is changed until it is approved", test_changed);
+	ADD("a file that is written anew with the same content is not changed", test_same_content);
+	ADD("what changed while the service was away is seen, and remembered", test_restart);
+	ADD("what cannot be read has no fingerprint, or counts as changed", test_unreadable);
+	ADD("a new file of a pattern is changed until it is approved", test_pattern);
+	ADD("subscribers are told", test_signal);
+	return g_test_run();
+}
