@@ -15,6 +15,7 @@
 #include "window/activity-traffic.h"
 #include "window/changes.h"
 #include "window/fold-layout.h"
+#include "window/row-growth.h"
 
 #define ASK_LIMIT 500 /* the service keeps them by the hour: this is many days of a quiet machine */
 #define FOLD_WIDTH 640
@@ -34,6 +35,7 @@ struct _NgwActivityPage {
 	NgwActivityTable *table;
 	GtkFilterListModel *filtered;
 	GtkFilter *filter;
+	NgwRowGrowth growth;
 	GPtrArray *rows;      /* NgwActivityRow, borrowed: those that exist now */
 	GPtrArray *keys;      /* of `applications` but the first; owned texts */
 	GHashTable *has_key;  /* the same */
@@ -170,6 +172,7 @@ static void page_update_notes(NgwActivityPage *self)
 
 static void page_refilter(NgwActivityPage *self)
 {
+	ngw_row_growth_restart(&self->growth);
 	gtk_filter_changed(self->filter, GTK_FILTER_CHANGE_DIFFERENT);
 	page_update(self);
 }
@@ -304,6 +307,7 @@ static void attempts_answered(GObject *source, GAsyncResult *result, gpointer da
 	g_clear_object(&self->asking);
 	g_clear_pointer(&self->error, g_free);
 	if (attempts) {
+		ngw_row_growth_restart(&self->growth);
 		ngw_activity_table_load(self->table, attempts);
 		page_list_applications(self);
 		self->is_loaded = TRUE;
@@ -586,8 +590,10 @@ static gboolean page_tick(gpointer data)
 {
 	NgwActivityPage *self = data;
 
-	if (gtk_drop_down_get_selected(GTK_DROP_DOWN(self->period)) != PERIOD_ANY)
-		page_refilter(self);
+	if (gtk_drop_down_get_selected(GTK_DROP_DOWN(self->period)) != PERIOD_ANY) {
+		gtk_filter_changed(self->filter, GTK_FILTER_CHANGE_MORE_STRICT);
+		page_update(self);
+	}
 	return G_SOURCE_CONTINUE;
 }
 
@@ -597,13 +603,17 @@ static void ngw_activity_page_map(GtkWidget *widget)
 
 	GTK_WIDGET_CLASS(ngw_activity_page_parent_class)->map(widget);
 	names_changed(self);
+	ngw_row_growth_set_seen(&self->growth, TRUE);
 	if (self->timer == 0)
 		self->timer = g_timeout_add_seconds(REFILTER_S, page_tick, self);
 }
 
 static void ngw_activity_page_unmap(GtkWidget *widget)
 {
-	g_clear_handle_id(&NGW_ACTIVITY_PAGE(widget)->timer, g_source_remove);
+	NgwActivityPage *self = NGW_ACTIVITY_PAGE(widget);
+
+	g_clear_handle_id(&self->timer, g_source_remove);
+	ngw_row_growth_set_seen(&self->growth, FALSE);
 	GTK_WIDGET_CLASS(ngw_activity_page_parent_class)->unmap(widget);
 }
 
@@ -623,6 +633,7 @@ static void ngw_activity_page_dispose(GObject *object)
 	g_clear_pointer(&self->box, gtk_widget_unparent);
 	if (self->filter)
 		gtk_custom_filter_set_filter_func(GTK_CUSTOM_FILTER(self->filter), NULL, NULL, NULL);
+	ngw_row_growth_done(&self->growth);
 	g_clear_object(&self->filtered);
 	g_clear_object(&self->filter);
 	g_clear_object(&self->table);
@@ -704,7 +715,8 @@ static void page_build_lists(NgwActivityPage *self)
 	self->table = ngw_activity_table_new(NGW_ACTIVITY_MAX_GROUPS);
 	self->filter = GTK_FILTER(gtk_custom_filter_new(page_passes, self, NULL));
 	self->filtered = gtk_filter_list_model_new(G_LIST_MODEL(g_object_ref(self->table)), g_object_ref(self->filter));
-	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->filtered)));
+	ngw_row_growth_init(&self->growth, G_LIST_MODEL(self->filtered));
+	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth.shown)));
 	g_signal_connect(rows, "setup", G_CALLBACK(item_setup), self);
 	g_signal_connect(rows, "bind", G_CALLBACK(item_bind), self);
 	g_signal_connect(rows, "unbind", G_CALLBACK(item_unbind), self);

@@ -180,7 +180,7 @@ static void row_build_texts(NgwActivityRow *self)
 	self->verdict_icon = gtk_image_new();
 	gtk_accessible_update_state(GTK_ACCESSIBLE(self->verdict_icon), GTK_ACCESSIBLE_STATE_HIDDEN, TRUE, -1);
 	self->verdict = label_new(TRUE, "caption");
-	self->process = label_new(FALSE, "caption");
+	self->process = label_new(TRUE, "caption");
 	gtk_widget_add_css_class(self->process, "dim-label");
 	gtk_box_append(GTK_BOX(first), self->name);
 	gtk_box_append(GTK_BOX(first), self->when);

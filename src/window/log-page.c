@@ -13,6 +13,7 @@
 #include "window/log-record.h"
 #include "window/log-row.h"
 #include "window/note.h"
+#include "window/row-growth.h"
 
 #define PAGE 200       /* records of one step back */
 #define MAX_SHOWN 1000 /* what the service gives to others than root */
@@ -25,6 +26,7 @@ struct _NgwLogPage {
 		*ask, *denied, *unable;
 	NgwWindow *window; /* borrowed: it holds the page */
 	GListStore *records;
+	NgwRowGrowth growth;
 	guint wanted; /* how many are asked for */
 	gboolean is_loaded, is_stale;
 	gboolean has_older;
@@ -117,6 +119,23 @@ static guint64 seq_of(GVariant *records, gsize i)
 	return ngw_dict_count(dict, "seq");
 }
 
+/* Newest first, whichever way they came: the interface does not say. */
+static GVariant *newest_first(GVariant *records)
+{
+	const gsize n = g_variant_n_children(records);
+	GVariantBuilder builder;
+
+	if (n < 2 || seq_of(records, 0) > seq_of(records, n - 1))
+		return g_variant_ref(records);
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("aa{sv}"));
+	for (gsize i = n; i-- > 0;) {
+		g_autoptr(GVariant) dict = g_variant_get_child_value(records, i);
+
+		g_variant_builder_add_value(&builder, dict);
+	}
+	return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
 static GPtrArray *records_read(GVariant *records, gsize from, gsize to)
 {
 	GPtrArray *read = g_ptr_array_new_with_free_func(g_object_unref);
@@ -177,7 +196,9 @@ static void records_answered(GObject *source, GAsyncResult *result, gpointer dat
 	g_clear_object(&self->asking);
 	g_clear_pointer(&self->error, g_free);
 	if (records) {
-		page_merge(self, records);
+		g_autoptr(GVariant) ordered = newest_first(records);
+
+		page_merge(self, ordered);
 		self->is_loaded = TRUE;
 		self->is_stale = FALSE;
 		self->has_older = g_variant_n_children(records) >= self->wanted;
@@ -477,8 +498,15 @@ static void ngw_log_page_map(GtkWidget *widget)
 	NgwLogPage *self = NGW_LOG_PAGE(widget);
 
 	GTK_WIDGET_CLASS(ngw_log_page_parent_class)->map(widget);
+	ngw_row_growth_set_seen(&self->growth, TRUE);
 	if (self->is_stale || !self->is_loaded)
 		page_ask_by_itself(self);
+}
+
+static void ngw_log_page_unmap(GtkWidget *widget)
+{
+	ngw_row_growth_set_seen(&NGW_LOG_PAGE(widget)->growth, FALSE);
+	GTK_WIDGET_CLASS(ngw_log_page_parent_class)->unmap(widget);
 }
 
 static void ngw_log_page_dispose(GObject *object)
@@ -494,6 +522,7 @@ static void ngw_log_page_dispose(GObject *object)
 		gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
 	g_clear_object(&self->chooser);
 	g_clear_pointer(&self->box, gtk_widget_unparent);
+	ngw_row_growth_done(&self->growth);
 	g_clear_object(&self->records);
 	g_clear_pointer(&self->error, g_free);
 	G_OBJECT_CLASS(ngw_log_page_parent_class)->dispose(object);
@@ -526,6 +555,7 @@ static void ngw_log_page_class_init(NgwLogPageClass *class)
 
 	G_OBJECT_CLASS(class)->dispose = ngw_log_page_dispose;
 	widget->map = ngw_log_page_map;
+	widget->unmap = ngw_log_page_unmap;
 	page_bind_template(widget);
 	gtk_widget_class_install_action(widget, "log.show", NULL, page_show);
 	gtk_widget_class_install_action(widget, "log.older", NULL, page_older);
@@ -543,7 +573,8 @@ static void ngw_log_page_init(NgwLogPage *self)
 	self->life = g_cancellable_new();
 	self->wanted = PAGE;
 	gtk_widget_init_template(GTK_WIDGET(self));
-	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->records)));
+	ngw_row_growth_init(&self->growth, G_LIST_MODEL(self->records));
+	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth.shown)));
 	g_signal_connect(factory, "setup", G_CALLBACK(item_setup), NULL);
 	g_signal_connect(factory, "bind", G_CALLBACK(item_bind), NULL);
 	g_signal_connect(factory, "unbind", G_CALLBACK(item_unbind), NULL);

@@ -340,13 +340,13 @@ static void more_keys_of(GPtrArray *parts, const Sides *sides, JsonObject *objec
 
 char *ngw_log_more(const NgwLogData *data)
 {
+	static const char *const whole[] = { "refused", "expire", "pause", "resume", "panic", NULL };
 	g_auto(Sides) sides = sides_read(data);
 	g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
 	const gboolean is_mode = sides.after && json_object_has_member(sides.after, "mode");
 
 	/* The title says it all of these; and of what is gone there is nothing to say. */
-	if (is_mode || (sides.before && !sides.after) || g_str_equal(data->action, "refused") ||
-	    g_str_equal(data->action, "expire"))
+	if (is_mode || (sides.before && !sides.after) || g_strv_contains(whole, data->action))
 		return NULL;
 	more_keys_of(parts, &sides, sides.after, NULL);
 	more_keys_of(parts, &sides, sides.before, sides.after);
