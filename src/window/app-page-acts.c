@@ -10,6 +10,14 @@
 
 #define UNDO_S 8
 
+void ngw_page_change(GtkWidget *widget, NgwApp *app, const char *const *allow, const char *children, NgwChangeDone done,
+		     gpointer user_data)
+{
+	const char *reason = ngw_app_data(app)->reason;
+
+	ngw_change_details(widget, app, reason ? reason : "", allow, children, done, user_data);
+}
+
 typedef struct {
 	GtkWidget *widget; /* owned, all three */
 	NgwApp *app;
@@ -42,7 +50,7 @@ static void undo_clicked(AdwToast *toast, gpointer data)
 			g_strv_builder_add(builder, *entry);
 	}
 	list = g_strv_builder_end(builder);
-	ngw_change_details(allowing->widget, allowing->app, NULL, (const char *const *)list, NULL, NULL, NULL);
+	ngw_page_change(allowing->widget, allowing->app, (const char *const *)list, NULL, NULL, NULL);
 }
 
 static void allow_done(GVariant *reply, const GError *error, gpointer data)

@@ -51,7 +51,7 @@ static void remove_clicked(GtkButton *button, gpointer data)
 			g_strv_builder_add(builder, *entry);
 	}
 	rest = g_strv_builder_end(builder);
-	ngw_change_details(GTK_WIDGET(data), app, NULL, (const char *const *)rest, NULL, NULL, NULL);
+	ngw_page_change(GTK_WIDGET(data), app, (const char *const *)rest, NULL, NULL, NULL);
 }
 
 static GtkWidget *host_new(gpointer item, gpointer data)
@@ -131,10 +131,9 @@ static void add_done(const GError *error, gpointer data)
 		gtk_editable_set_text(GTK_EDITABLE(self->entry), "");
 }
 
-static void entry_applied(GtkWidget *entry, gpointer data)
+static void host_given(NgwPageAllow *self)
 {
-	NgwPageAllow *self = data;
-	NgwApp *app = ngw_page_section_app(data);
+	NgwApp *app = ngw_page_section_app(NGW_PAGE_SECTION(self));
 	g_autofree char *text = g_strstrip(g_strdup(gtk_editable_get_text(GTK_EDITABLE(self->entry))));
 	g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
 	g_auto(GStrv) list = NULL;
@@ -152,7 +151,7 @@ static void entry_applied(GtkWidget *entry, gpointer data)
 	list = g_strv_builder_end(builder);
 	say_problem(self, NULL);
 	self->is_asked = TRUE;
-	ngw_change_details(GTK_WIDGET(self), app, NULL, (const char *const *)list, NULL, add_done, g_object_ref(self));
+	ngw_page_change(GTK_WIDGET(self), app, (const char *const *)list, NULL, add_done, g_object_ref(self));
 }
 
 /* --- life --- */
@@ -187,11 +186,8 @@ static void ngw_page_allow_init(NgwPageAllow *self)
 	adw_preferences_group_set_title(group, _("Allowed hosts"));
 	self->list = ngw_page_list_new(_("Allowed hosts"));
 	self->adding = ngw_page_list_new(_("Allow another host"));
-	self->entry = adw_entry_row_new();
-	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(self->entry), _("Allow another: 203.0.113.5:443/tcp"));
-	adw_entry_row_set_input_purpose(ADW_ENTRY_ROW(self->entry), GTK_INPUT_PURPOSE_URL);
-	adw_entry_row_set_show_apply_button(ADW_ENTRY_ROW(self->entry), TRUE);
-	g_signal_connect(self->entry, "apply", G_CALLBACK(entry_applied), self);
+	self->entry = ngw_page_entry_new(_("Another: 203.0.113.5:443/tcp"), _("Allow"), _("Allow this host"),
+					 G_CALLBACK(host_given), self);
 	gtk_list_box_append(GTK_LIST_BOX(self->adding), self->entry);
 	gtk_widget_set_margin_top(self->adding, 12);
 	build_problem(self);

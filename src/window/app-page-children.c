@@ -65,8 +65,8 @@ static gboolean sharing_set(GtkSwitch *sharing, gboolean is_on, gpointer data)
 		return FALSE;
 	if (app && !self->is_asked) {
 		self->is_asked = TRUE;
-		ngw_change_details(GTK_WIDGET(self), app, NULL, NULL, is_on ? "inherit" : "own", sharing_done,
-				   g_object_ref(self));
+		ngw_page_change(GTK_WIDGET(self), app, NULL, is_on ? "inherit" : "own", sharing_done,
+				g_object_ref(self));
 	}
 	return TRUE; /* its state follows when it is so */
 }

@@ -19,7 +19,7 @@ struct _NgwPageControl {
 	GtkWidget *icon, *name, *effect, *now;
 	NgwProfileSwitch *profile;
 	GtkWidget *rows;
-	GtkWidget *locked_row, *end_row, *keep, *while_row, *menu, *reason, *earlier_row, *earlier, *reasons;
+	GtkWidget *locked_row, *end_row, *keep, *while_row, *menu, *reason, *save, *earlier_row, *earlier, *reasons;
 	char *shown_reason;      /* what `reason` was last set to: anything else is being typed */
 	NgwProfile menu_without; /* the profile the menu leaves out */
 };
@@ -137,8 +137,8 @@ static void show_reason(NgwPageControl *self, NgwApp *app, gboolean is_new)
 {
 	const NgwAppData *data = ngw_app_data(app);
 	const char *reason = data->reason ? data->reason : "";
-	const gboolean is_typed =
-		!is_new && g_strcmp0(gtk_editable_get_text(GTK_EDITABLE(self->reason)), self->shown_reason) != 0;
+	const char *text = gtk_editable_get_text(GTK_EDITABLE(self->reason));
+	const gboolean is_typed = !is_new && g_strcmp0(text, self->shown_reason) != 0 && g_strcmp0(text, reason) != 0;
 
 	gtk_widget_set_visible(self->reason,
 			       ngw_app_is_decided(app) && (*reason || !is_locked(NGW_PAGE_SECTION(self))));
@@ -150,10 +150,8 @@ static void show_reason(NgwPageControl *self, NgwApp *app, gboolean is_new)
 		return;
 	g_free(self->shown_reason);
 	self->shown_reason = g_strdup(reason);
-	/* Not as if somebody had typed it: no button to apply. */
-	adw_entry_row_set_show_apply_button(ADW_ENTRY_ROW(self->reason), FALSE);
 	gtk_editable_set_text(GTK_EDITABLE(self->reason), reason);
-	adw_entry_row_set_show_apply_button(ADW_ENTRY_ROW(self->reason), TRUE);
+	gtk_widget_set_visible(self->save, FALSE);
 	gtk_widget_remove_css_class(self->reason, "error");
 }
 
@@ -265,14 +263,19 @@ static void reason_done(const GError *error, gpointer data)
 		gtk_widget_add_css_class(self->reason, "error");
 }
 
-static void reason_applied(AdwEntryRow *row, gpointer data)
+static void reason_typed(NgwPageControl *self)
 {
-	NgwPageControl *self = data;
-	NgwApp *app = ngw_page_section_app(data);
-	g_autofree char *text = g_strstrip(g_strdup(gtk_editable_get_text(GTK_EDITABLE(row))));
+	gtk_widget_set_visible(self->save,
+			       g_strcmp0(gtk_editable_get_text(GTK_EDITABLE(self->reason)), self->shown_reason) != 0);
+	gtk_widget_remove_css_class(self->reason, "error");
+}
 
-	gtk_widget_remove_css_class(GTK_WIDGET(row), "error");
-	if (app)
+static void reason_given(NgwPageControl *self)
+{
+	NgwApp *app = ngw_page_section_app(NGW_PAGE_SECTION(self));
+	g_autofree char *text = g_strstrip(g_strdup(gtk_editable_get_text(GTK_EDITABLE(self->reason))));
+
+	if (app && g_strcmp0(text, self->shown_reason) != 0)
 		ngw_change_details(GTK_WIDGET(self), app, text, NULL, NULL, reason_done, g_object_ref(self));
 }
 
@@ -312,6 +315,7 @@ static void ngw_page_control_class_init(NgwPageControlClass *class)
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, while_row);
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, menu);
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, reason);
+	gtk_widget_class_bind_template_child(widget, NgwPageControl, save);
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, earlier_row);
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, earlier);
 	gtk_widget_class_bind_template_child(widget, NgwPageControl, reasons);
@@ -322,6 +326,8 @@ static void ngw_page_control_init(NgwPageControl *self)
 	gtk_widget_init_template(GTK_WIDGET(self));
 	g_signal_connect(self->profile, "chosen", G_CALLBACK(profile_chosen), self);
 	g_signal_connect(self->keep, "clicked", G_CALLBACK(keep_clicked), self);
-	g_signal_connect(self->reason, "apply", G_CALLBACK(reason_applied), self);
+	g_signal_connect_swapped(self->reason, "entry-activated", G_CALLBACK(reason_given), self);
+	g_signal_connect_swapped(self->reason, "changed", G_CALLBACK(reason_typed), self);
+	g_signal_connect_swapped(self->save, "clicked", G_CALLBACK(reason_given), self);
 	g_signal_connect(self->earlier, "toggled", G_CALLBACK(earlier_toggled), self);
 }

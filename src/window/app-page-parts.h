@@ -7,6 +7,7 @@
 #define NGW_APP_PAGE_PARTS_H
 
 #include "window/app-page-section.h"
+#include "window/changes.h"
 
 G_BEGIN_DECLS
 
@@ -48,6 +49,9 @@ G_DECLARE_FINAL_TYPE(NgwPageChildren, ngw_page_children, NGW, PAGE_CHILDREN, Ngw
 #define NGW_TYPE_PAGE_HISTORY (ngw_page_history_get_type())
 G_DECLARE_FINAL_TYPE(NgwPageHistory, ngw_page_history, NGW, PAGE_HISTORY, NgwPageSection)
 
+/* ngw_change_details() that says the reason again: a change without one would take it away. */
+void ngw_page_change(GtkWidget *widget, NgwApp *app, const char *const *allow, const char *children, NgwChangeDone done,
+		     gpointer user_data);
 /* Let its destination through: adds `entry` to the list, with Undo. */
 void ngw_page_allow_entry(GtkWidget *widget, NgwApp *app, const char *entry);
 /* Ask before the decision is forgotten; `is_changed` when it is because the program is another one. */

@@ -176,3 +176,24 @@ GtkWidget *ngw_page_button_new(const char *label, const char *name)
 	ngw_page_button_name(button, name);
 	return button;
 }
+
+static void entry_typed(GtkEditable *entry, gpointer button)
+{
+	gtk_widget_set_sensitive(button, *gtk_editable_get_text(entry) != '\0');
+}
+
+GtkWidget *ngw_page_entry_new(const char *title, const char *label, const char *name, GCallback given,
+			      gpointer user_data)
+{
+	GtkWidget *row = adw_entry_row_new(), *button = ngw_page_button_new(label, name);
+
+	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(row), title);
+	adw_entry_row_set_input_purpose(ADW_ENTRY_ROW(row), GTK_INPUT_PURPOSE_URL);
+	/* Not its own button to apply: that one is there only while the entry has the keyboard. */
+	adw_entry_row_add_suffix(ADW_ENTRY_ROW(row), button);
+	gtk_widget_set_sensitive(button, FALSE);
+	g_signal_connect(row, "changed", G_CALLBACK(entry_typed), button);
+	g_signal_connect_swapped(row, "entry-activated", given, user_data);
+	g_signal_connect_swapped(button, "clicked", given, user_data);
+	return row;
+}

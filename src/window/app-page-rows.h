@@ -39,6 +39,10 @@ GtkWidget *ngw_page_fact_new(const char *title, const char *value, const char *i
 
 /* A flat or ordinary button for the end of a row; `name` is what a screen reader says. */
 GtkWidget *ngw_page_button_new(const char *label, const char *name);
+/* An entry with a button at its end, which can be used while something is written; Enter does the same. Calls
+ * `given`(user_data). */
+GtkWidget *ngw_page_entry_new(const char *title, const char *label, const char *name, GCallback given,
+			      gpointer user_data);
 void ngw_page_button_name(GtkWidget *button, const char *name);
 
 G_END_DECLS

@@ -150,9 +150,8 @@ static void ask_destination(NgwPageWhy *self)
 			     });
 }
 
-static void entry_applied(GtkWidget *entry, gpointer data)
+static void destination_given(NgwPageWhy *self)
 {
-	NgwPageWhy *self = data;
 	g_autofree char *text = g_strstrip(g_strdup(gtk_editable_get_text(GTK_EDITABLE(self->entry))));
 
 	show_hint(self);
@@ -218,11 +217,8 @@ static void ngw_page_why_class_init(NgwPageWhyClass *class)
 static void build_asking(NgwPageWhy *self)
 {
 	self->asking = ngw_page_list_new(_("Can it reach a destination?"));
-	self->entry = adw_entry_row_new();
-	adw_preferences_row_set_title(ADW_PREFERENCES_ROW(self->entry), _("Can it reach…"));
-	adw_entry_row_set_input_purpose(ADW_ENTRY_ROW(self->entry), GTK_INPUT_PURPOSE_URL);
-	adw_entry_row_set_show_apply_button(ADW_ENTRY_ROW(self->entry), TRUE);
-	g_signal_connect(self->entry, "apply", G_CALLBACK(entry_applied), self);
+	self->entry = ngw_page_entry_new(_("Can it reach…"), _("Ask"), _("Ask whether it can reach that"),
+					 G_CALLBACK(destination_given), self);
 	self->answer = ngw_page_row_new();
 	self->answer_icon = gtk_image_new();
 	gtk_accessible_update_state(GTK_ACCESSIBLE(self->answer_icon), GTK_ACCESSIBLE_STATE_HIDDEN, TRUE, -1);
