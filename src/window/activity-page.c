@@ -725,6 +725,9 @@ static void page_build_lists(NgwActivityPage *self)
 	g_signal_connect(self->list, "activate", G_CALLBACK(list_activated), self);
 	g_signal_connect(names, "setup", G_CALLBACK(ellipsized_setup), NULL);
 	g_signal_connect(names, "bind", G_CALLBACK(ellipsized_bind), NULL);
+	/* All three give way at 360 pixels. */
+	gtk_drop_down_set_factory(GTK_DROP_DOWN(self->verdict), names);
+	gtk_drop_down_set_factory(GTK_DROP_DOWN(self->period), names);
 	gtk_drop_down_set_factory(GTK_DROP_DOWN(self->application), names);
 	g_signal_connect_swapped(self->table, "items-changed", G_CALLBACK(table_changed), self);
 	page_list_applications(self);

@@ -26,7 +26,7 @@ char *ngw_attempt_process(const NgwAttempt *attempt, const char *user);
 char *ngw_attempt_sentence(const NgwAttempt *attempt, const char *name);
 /* Everything, a line each, for the clipboard. */
 char *ngw_attempt_details(const NgwAttempt *attempt, const char *name, const char *user);
-/* The name of a user, or "user 1000". */
+/* The name of a user, or his number. */
 char *ngw_user_name(guint uid);
 
 /* Which changes would let such an attempt through. Nothing for what was allowed, or what no profile decided. */

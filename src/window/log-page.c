@@ -480,15 +480,13 @@ static void item_unbind(GtkSignalListItemFactory *factory, GtkListItem *item, gp
 	ngw_log_row_set_record(NGW_LOG_ROW(gtk_list_item_get_child(item)), NULL);
 }
 
-/* The row that was activated has the focus: by key it must, by click it got it. */
-static void list_activated(NgwLogPage *self)
+static void list_activated(GtkListView *list, guint position, gpointer data)
 {
-	GtkRoot *root = gtk_widget_get_root(GTK_WIDGET(self));
-	GtkWidget *focus = root ? gtk_root_get_focus(root) : NULL;
-	GtkWidget *row = focus ? gtk_widget_get_first_child(focus) : NULL;
+	NgwLogPage *self = data;
+	g_autoptr(NgwLogRecord) record = g_list_model_get_item(G_LIST_MODEL(self->records), position);
 
-	if (row && NGW_IS_LOG_ROW(row))
-		ngw_log_row_toggle(NGW_LOG_ROW(row));
+	if (record)
+		ngw_log_record_set_open(record, !ngw_log_record_is_open(record));
 }
 
 /* --- life --- */
@@ -580,7 +578,7 @@ static void ngw_log_page_init(NgwLogPage *self)
 	g_signal_connect(factory, "unbind", G_CALLBACK(item_unbind), NULL);
 	gtk_list_view_set_factory(GTK_LIST_VIEW(self->list), factory);
 	gtk_list_view_set_model(GTK_LIST_VIEW(self->list), GTK_SELECTION_MODEL(selection));
-	g_signal_connect_swapped(self->list, "activate", G_CALLBACK(list_activated), self);
+	g_signal_connect(self->list, "activate", G_CALLBACK(list_activated), self);
 }
 
 GtkWidget *ngw_log_page_new(NgwWindow *window)

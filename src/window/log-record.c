@@ -10,6 +10,8 @@ struct _NgwLogRecord {
 	gboolean is_open;
 };
 
+static guint signal_opened;
+
 G_DEFINE_FINAL_TYPE(NgwLogRecord, ngw_log_record, G_TYPE_OBJECT)
 
 static char *text_of(GVariant *dict, const char *key)
@@ -62,7 +64,10 @@ gboolean ngw_log_record_is_open(NgwLogRecord *self)
 
 void ngw_log_record_set_open(NgwLogRecord *self, gboolean is_open)
 {
+	if (self->is_open == is_open)
+		return;
 	self->is_open = is_open;
+	g_signal_emit(self, signal_opened, 0);
 }
 
 static void ngw_log_record_finalize(GObject *object)
@@ -74,6 +79,8 @@ static void ngw_log_record_finalize(GObject *object)
 static void ngw_log_record_class_init(NgwLogRecordClass *class)
 {
 	G_OBJECT_CLASS(class)->finalize = ngw_log_record_finalize;
+	signal_opened =
+		g_signal_new("opened", NGW_TYPE_LOG_RECORD, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void ngw_log_record_init(NgwLogRecord *self)

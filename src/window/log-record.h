@@ -2,6 +2,8 @@
 /*
  * One record of the audit chain as the Log shows it: what GetAudit said, kept as text, and whether the person opened
  * it. Main loop only, no power; its texts come from the service's records and are never markup.
+ *
+ * Signal "opened" (): it was opened or closed.
  */
 #ifndef NGW_LOG_RECORD_H
 #define NGW_LOG_RECORD_H

@@ -11,6 +11,7 @@ struct _NgwLogRow {
 	GtkWidget parent;
 	GtkWidget *head, *icon, *title, *who, *more, *reason, *toggle, *raw;
 	NgwLogRecord *record; /* owned */
+	gulong handler;
 	gboolean is_showing;
 };
 
@@ -35,6 +36,7 @@ static void row_show_raw(NgwLogRow *self)
 				       ngw_log_auth(data), data->hash, raw);
 	}
 	label_show(self->raw, text);
+	gtk_button_set_icon_name(GTK_BUTTON(self->toggle), is_open ? "pan-up-symbolic" : "pan-down-symbolic");
 	self->is_showing = TRUE;
 	gtk_toggle_button_set_active(GTK_TOGGLE_BUTTON(self->toggle), is_open);
 	self->is_showing = FALSE;
@@ -58,9 +60,12 @@ void ngw_log_row_set_record(NgwLogRow *self, NgwLogRecord *record)
 	const NgwLogData *data;
 	g_autofree char *title = NULL, *who = NULL, *by = NULL, *more = NULL, *when = NULL, *reason = NULL;
 
+	if (self->record)
+		g_signal_handler_disconnect(self->record, self->handler);
 	g_set_object(&self->record, record);
 	if (!record)
 		return;
+	self->handler = g_signal_connect_swapped(record, "opened", G_CALLBACK(row_show_raw), self);
 	data = ngw_log_record_data(record);
 	title = ngw_log_title(data);
 	who = ngw_log_who(data);
@@ -78,23 +83,15 @@ void ngw_log_row_set_record(NgwLogRow *self, NgwLogRecord *record)
 	row_show_raw(self);
 }
 
-void ngw_log_row_toggle(NgwLogRow *self)
+static void row_toggle(NgwLogRow *self)
 {
-	if (!self->record)
-		return;
-	ngw_log_record_set_open(self->record, !ngw_log_record_is_open(self->record));
-	row_show_raw(self);
-}
-
-static void toggled(NgwLogRow *self)
-{
-	if (!self->is_showing)
-		ngw_log_row_toggle(self);
+	if (self->record && !self->is_showing)
+		ngw_log_record_set_open(self->record, !ngw_log_record_is_open(self->record));
 }
 
 static void act_toggle(GtkWidget *widget, const char *action, GVariant *parameter)
 {
-	ngw_log_row_toggle(NGW_LOG_ROW(widget));
+	row_toggle(NGW_LOG_ROW(widget));
 }
 
 /* --- life --- */
@@ -141,7 +138,7 @@ static void row_build_head(NgwLogRow *self)
 	gtk_widget_set_tooltip_text(self->toggle, _("Show the whole record"));
 	gtk_widget_add_css_class(self->toggle, "flat");
 	gtk_widget_add_css_class(self->toggle, "circular");
-	g_signal_connect_swapped(self->toggle, "toggled", G_CALLBACK(toggled), self);
+	g_signal_connect_swapped(self->toggle, "toggled", G_CALLBACK(row_toggle), self);
 	gtk_box_append(GTK_BOX(self->head), self->icon);
 	gtk_box_append(GTK_BOX(self->head), row_build_texts(self));
 	gtk_box_append(GTK_BOX(self->head), self->toggle);
@@ -152,7 +149,7 @@ static void ngw_log_row_dispose(GObject *object)
 {
 	NgwLogRow *self = NGW_LOG_ROW(object);
 
-	g_clear_object(&self->record);
+	ngw_log_row_set_record(self, NULL);
 	g_clear_pointer(&self->head, gtk_widget_unparent);
 	g_clear_pointer(&self->raw, gtk_widget_unparent);
 	G_OBJECT_CLASS(ngw_log_row_parent_class)->dispose(object);

@@ -16,7 +16,6 @@ G_DECLARE_FINAL_TYPE(NgwLogRow, ngw_log_row, NGW, LOG_ROW, GtkWidget)
 
 GtkWidget *ngw_log_row_new(void);
 void ngw_log_row_set_record(NgwLogRow *row, NgwLogRecord *record); /* NULL: nothing */
-void ngw_log_row_toggle(NgwLogRow *row);
 
 G_END_DECLS
 #endif

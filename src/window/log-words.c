@@ -371,6 +371,10 @@ char *ngw_log_who(const NgwLogData *data)
 	if (data->uid == NGW_LOG_UID_UNKNOWN || g_str_equal(data->auth, "service"))
 		return g_strdup(_("the service itself"));
 	user = ngw_user_name(data->uid);
+	if (g_ascii_isdigit(*user)) { /* an account that is no more */
+		g_free(user);
+		user = g_strdup_printf(_("user %u"), data->uid);
+	}
 	if (g_str_equal(data->origin, "window"))
 		return g_strdup_printf(_("%s, in the window"), user);
 	if (g_str_equal(data->origin, "command"))
