@@ -10,6 +10,7 @@
 #define MIN_WIDTH 200
 #define LANE_HEIGHT 38 /* of each of the two */
 #define GAP 4
+#define HATCH 6       /* between the lines of what is not on record */
 #define MARK_WIDTH 64 /* a time label and its space */
 #define MAX_MARKS 24
 
@@ -64,7 +65,7 @@ static void draw_hatch(cairo_t *cairo, double x, double y, double width, double 
 	cairo_clip(cairo);
 	cairo_set_line_width(cairo, 1);
 	/* From a grid common to all, so that neighbours join. */
-	for (double at = (double)((int)(x - height) / 6 * 6) - 6; at < x + width; at += 6) {
+	for (int at = ((int)(x - height) / HATCH - 1) * HATCH; at < x + width; at += HATCH) {
 		cairo_move_to(cairo, at, y + height);
 		cairo_line_to(cairo, at + height, y);
 	}
@@ -103,7 +104,7 @@ static void draw_bar(cairo_t *cairo, const Places *places, guint i, double base,
 	if (!is_striped) {
 		cairo_rectangle(cairo, x, base - height, width, height);
 	} else {
-		for (double from = 0; from < height; from += 3)
+		for (int from = 0; from < height; from += 3)
 			cairo_rectangle(cairo, x, base - MIN(from + 2, height), width, MIN(2, height - from));
 	}
 	cairo_fill(cairo);
