@@ -38,7 +38,7 @@ void ng_cli_disconnect(NgCli *cli)
 }
 
 /* What polkit may ask about: its agent is there by then. */
-static gboolean may_be_asked_about(const char *method)
+static gboolean may_be_asked_about(const char *method, GVariant *parameters)
 {
 	static const char *const methods[] = { "SetProfile",
 					       "Forget",
@@ -56,6 +56,11 @@ static gboolean may_be_asked_about(const char *method)
 					       "SubscribeAll",
 					       NULL };
 
+	if (g_str_equal(method, "GetAttempts")) {
+		g_autoptr(GVariant) filter = g_variant_get_child_value(parameters, 0);
+
+		return ng_dict_is(filter, "everyone");
+	}
 	return g_strv_contains(methods, method);
 }
 
@@ -107,7 +112,8 @@ GVariant *ng_cli_call(NgCli *cli, const char *method, GVariant *parameters, cons
 
 	if (!ng_cli_client(cli, error))
 		return NULL;
-	if (ng_client_bus_name(cli->client) && geteuid() != 0 && ng_ask_is_possible() && may_be_asked_about(method))
+	if (ng_client_bus_name(cli->client) && geteuid() != 0 && ng_ask_is_possible() &&
+	    may_be_asked_about(method, sunk))
 		ng_agent_start();
 	reply = call_once(cli, method, sunk, reply_type, &local);
 	if (g_error_matches(local, NG_CLIENT_ERROR, NG_CLIENT_ERROR_LOCKED) && ng_ask_is_possible() &&

@@ -5,7 +5,7 @@
 
 static struct {
 	char *app, *since;
-	gboolean denied, allowed;
+	gboolean denied, allowed, everyone;
 	int limit;
 } options = { .limit = 200 };
 
@@ -13,6 +13,7 @@ static const GOptionEntry entries[] = {
 	{ "app", 'a', 0, G_OPTION_ARG_FILENAME, &options.app, "Only of this application", "APP" },
 	{ "denied", 'd', 0, G_OPTION_ARG_NONE, &options.denied, "Only what was denied", NULL },
 	{ "allowed", 0, 0, G_OPTION_ARG_NONE, &options.allowed, "Only what was allowed", NULL },
+	{ "everyone", 'e', 0, G_OPTION_ARG_NONE, &options.everyone, "Of everyone's programs, not only your own", NULL },
 	{ "since", 's', 0, G_OPTION_ARG_FILENAME, &options.since,
 	  "Only the last 1h, 2d ..., or since 2026-11-22T20:00:00Z", "WHEN" },
 	{ "limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "At most so many, 1 to 10000 (200)", "N" },
@@ -64,6 +65,8 @@ static GVariant *make_filter(NgCli *cli, GError **error)
 	}
 	if (options.denied || options.allowed)
 		g_variant_dict_insert(&dict, "verdict", "s", options.denied ? "denied" : "allowed");
+	if (options.everyone)
+		g_variant_dict_insert(&dict, "everyone", "b", TRUE);
 	g_variant_dict_insert(&dict, "limit", "u", (guint32)options.limit);
 	return g_variant_ref_sink(g_variant_dict_end(&dict));
 }

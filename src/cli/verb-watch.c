@@ -9,8 +9,10 @@
 #define RETRY_SECONDS 1
 
 static int opt_count;
+static gboolean opt_everyone;
 
 static const GOptionEntry entries[] = {
+	{ "everyone", 'e', 0, G_OPTION_ARG_NONE, &opt_everyone, "Of everyone's programs, not only your own", NULL },
 	{ "count", 'n', 0, G_OPTION_ARG_INT, &opt_count, "End after so many attempts", "N" },
 	G_OPTION_ENTRY_NULL,
 };
@@ -109,8 +111,16 @@ static gboolean connect_now(Watch *watch, GError **error)
 
 	ng_cli_disconnect(watch->cli);
 	client = ng_cli_client(watch->cli, error);
-	if (client && ng_client_subscribe(client, &listener, watch, error))
+	if (client && opt_everyone) {
+		g_autoptr(GVariant) reply = NULL;
+
+		ng_client_listen(client, &listener, watch);
+		reply = ng_cli_call(watch->cli, "SubscribeAll", NULL, "()", error);
+		if (reply)
+			return TRUE;
+	} else if (client && ng_client_subscribe(client, &listener, watch, error)) {
 		return TRUE;
+	}
 	ng_cli_disconnect(watch->cli); /* or its loss would start a second round of retries */
 	return FALSE;
 }

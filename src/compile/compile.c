@@ -105,7 +105,9 @@ static void add_problem(GPtrArray *problems, const char *path, char *message)
 	g_ptr_array_add(problems, problem);
 }
 
-/* By file, then the stronger claim first. */
+/* By file, then the stronger claim first. Within a layer that is the more restrictive profile: whoever may only
+ * restrict programs could else free one by claiming its file, now or by exchanging a link later (src/guardd/change.c).
+ */
 static int compare_claim(gconstpointer a, gconstpointer b)
 {
 	const Claim *one = a, *other = b;
@@ -117,6 +119,8 @@ static int compare_claim(gconstpointer a, gconstpointer b)
 		return one->key.ino < other->key.ino ? -1 : 1;
 	if (one->owner->layer != other->owner->layer)
 		return one->owner->layer > other->owner->layer ? -1 : 1;
+	if (one->owner->profile != other->owner->profile)
+		return one->owner->profile < other->owner->profile ? -1 : 1;
 	order = strcmp(one->owner->id, other->owner->id);
 	return order ? order : g_strcmp0(one->path, other->path);
 }

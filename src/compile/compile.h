@@ -30,7 +30,8 @@ typedef struct {
 	guint32 mode;         /* NG_MODE_* */
 } NgCompileInput;
 
-/* The image. Two applications that claim one file (by key): the one whose layer is stronger, else whose id sorts first,
+/* The image. Two applications that claim one file (by key): the one whose layer is stronger, else whose profile is
+ * stricter, else whose id sorts first,
  * has it; each loss is appended to `problems` (NgPolicyProblem, owned by the array) and the rest is in force. NULL only
  * when a limit of the image is passed or two ids share a key. */
 GBytes *ng_compile(const NgCompileInput *input, GPtrArray *problems, GError **error);
