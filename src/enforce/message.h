@@ -125,6 +125,7 @@ struct ng_program {
 	uint64_t app_key;      /* what the kernel takes it for; 0: the default, or nothing is in force */
 	uint64_t ancestors[NG_PROGRAM_ANCESTORS]; /* other applications that some of them are held to; 0: no more */
 	uint64_t started_ms;                      /* the oldest of them, on CLOCK_BOOTTIME */
+	uint64_t youngest_ms;                     /* likewise */
 	uint32_t pid;                             /* the oldest of them */
 	uint32_t processes;
 	uint32_t n_uids;
@@ -132,7 +133,7 @@ struct ng_program {
 	uint32_t uids[NG_PROGRAM_UIDS]; /* real user ids, ascending */
 	char path[512]; /* NUL-terminated, as their mount namespace shows it; empty: longer than that, or not known */
 };
-_Static_assert(sizeof(struct ng_program) == 664, "ng_program: size");
+_Static_assert(sizeof(struct ng_program) == 672, "ng_program: size");
 #define NG_PROGRAMS_PER_MESSAGE 6
 #define NG_PROGRAMS_MAX 4096u            /* told in one answer */
 #define NG_PROGRAMS_MAX_PROCESSES 65536u /* looked at for one answer */

@@ -122,6 +122,7 @@ static bool process_read(struct walk *walk, int process, uint32_t pid, struct ng
 
 	if (!stat_read(walk, process, &one.started_ms))
 		return false;
+	one.youngest_ms = one.started_ms;
 	if (ng_exe_read(&walk->mounts, process, &one.key, &links) && links == 0)
 		one.flags |= NG_PROGRAM_DELETED;
 	if (!path_read(process, links == 0, one.path)) {
@@ -132,8 +133,6 @@ static bool process_read(struct walk *walk, int process, uint32_t pid, struct ng
 		return false;
 	if (walk->identify)
 		walk->identify(walk->self, &one);
-	if (walk->home != 0 && namespace_of(process, "ns/mnt") != walk->home)
-		one.flags |= NG_PROGRAM_ELSEWHERE;
 	*ret_one = one;
 	return true;
 }
@@ -219,6 +218,8 @@ static void program_merge(struct ng_program *program, const struct ng_program *o
 		program->started_ms = one->started_ms;
 		program->pid = one->pid;
 	}
+	if (one->started_ms > program->youngest_ms)
+		program->youngest_ms = one->started_ms;
 	uid_merge(program, one->uids[0]);
 	for (int i = 0; i < NG_PROGRAM_ANCESTORS && one->ancestors[i] != 0; i++)
 		ancestor_merge(program, one->ancestors[i]);
@@ -239,6 +240,10 @@ static int walk_process(struct walk *walk, int proc, const char *name, uint32_t 
 	if (process < 0 || !process_read(walk, process, pid, &one))
 		return 0;
 	place = place_of(walk, &one);
+	/* One process of a program that is at home is enough; the others need not be asked. */
+	if (walk->home != 0 && (*place == 0 || (walk->programs[*place - 1].flags & NG_PROGRAM_ELSEWHERE)) &&
+	    namespace_of(process, "ns/mnt") != walk->home)
+		one.flags |= NG_PROGRAM_ELSEWHERE;
 	if (*place == 0)
 		return program_add(walk, &one, place);
 	program_merge(&walk->programs[*place - 1], &one);

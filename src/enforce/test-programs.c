@@ -152,6 +152,7 @@ static void test_oldest(void)
 		g_thread_yield();
 	second = child_start(path, 0, FALSE);
 	g_assert_cmpuint(walk(path).found.started_ms, ==, started);
+	g_assert_cmpuint(walk(path).found.youngest_ms, >, started);
 	g_assert_cmpint((int)walk(path).found.pid, ==, first.pid);
 	child_end(first);
 	g_assert_cmpuint(walk(path).found.started_ms, >, started);

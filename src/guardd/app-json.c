@@ -55,7 +55,8 @@ void ng_app_json_append(GString *out, const NgPolicyApp *app)
 			       app->then ? ng_policy_profile_text(app->then) : "");
 	json_string(out, app->reason ? app->reason : "");
 	if (app->span == NG_SPAN_RUNNING)
-		g_string_append_printf(out, ",\"while\":\"running %s %" G_GUINT64_FORMAT "\"", app->boot, app->since_ms);
+		g_string_append_printf(out, ",\"while\":\"running %s %" G_GUINT64_FORMAT "\"", app->boot,
+				       app->since_ms);
 	else if (app->span == NG_SPAN_BOOT)
 		g_string_append_printf(out, ",\"while\":\"boot %s\"", app->boot);
 	g_string_append_c(out, '}');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads (see loads.h). An application whose Until has passed or whose While is over is compiled as what comes after it, whatever its file
- * still says: a disk that cannot be written must not keep a permission alive.
+ * Loads (see loads.h). An application whose Until has passed or whose While is over is compiled as what comes after it,
+ * whatever its file still says: a disk that cannot be written must not keep a permission alive.
  */
 #include "guardd/loads.h"
 

@@ -57,8 +57,8 @@ static char *explain_rule(NgEngine *engine, const Subject *subject)
 /* How long that holds, if not for good. */
 static void explain_end(GString *text, const NgPolicyApp *app)
 {
-	const char *then = app->then == NG_PROFILE_OFFLINE ? "it is Offline"
-			   : app->then == NG_PROFILE_LOCAL ? "it is Local"
+	const char *then = app->then == NG_PROFILE_OFFLINE  ? "it is Offline"
+			   : app->then == NG_PROFILE_LOCAL  ? "it is Local"
 			   : app->then == NG_PROFILE_ONLINE ? "it is Online"
 							    : "the decision is forgotten";
 

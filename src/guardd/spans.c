@@ -6,8 +6,8 @@
  * become another program by exec) it is asked every 30 seconds; every 2 where a process cannot be watched.
  *
  * Process ids are not remembered beyond a watch: what counts is when a process started, by the kernel's clock, against
- * the moment that stands in the application file. So a process id that is used again means nothing, and a restart of
- * the service forgets nothing.
+ * the youngest that was meant, which stands in the application file. So a process id that is used again means nothing,
+ * and a restart of the service forgets nothing.
  */
 #include "guardd/spans.h"
 
@@ -22,10 +22,10 @@
 #include "guardd/timers.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define ASK_MS 2000        /* not more often than that */
-#define ASK_ANYWAY_S 30    /* as often as that */
-#define UNANSWERED_MAX 2   /* questions in a row, each with a deadline of 3 seconds */
-#define WATCHED_MAX 64     /* processes, each with a descriptor */
+#define ASK_MS 2000      /* not more often than that */
+#define ASK_ANYWAY_S 30  /* as often as that */
+#define UNANSWERED_MAX 2 /* questions in a row, each with a deadline of 3 seconds */
+#define WATCHED_MAX 64   /* processes, each with a descriptor */
 
 struct _NgSpans {
 	NgEngine *engine;
@@ -237,8 +237,7 @@ static guint spans_judge_all(NgSpans *spans, const GArray *programs)
 		if (!span_is_watched(engine, app))
 			continue;
 		if (programs)
-			all_watched &=
-				spans_judge(spans, app, g_hash_table_lookup(standings, app->id), is_partial);
+			all_watched &= spans_judge(spans, app, g_hash_table_lookup(standings, app->id), is_partial);
 		else if (spans->unanswered >= UNANSWERED_MAX && !span_is_narrow(engine, app))
 			spans_end(spans, app);
 		any |= !ng_span_is_over(engine, app);
@@ -311,14 +310,6 @@ void ng_spans_rearm(NgSpans *spans)
 	}
 }
 
-static guint64 boottime_ms(void)
-{
-	struct timespec now = { 0 };
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (guint64)now.tv_sec * 1000 + (guint64)now.tv_nsec / 1000000;
-}
-
 static gboolean program_has_file(const struct ng_program *program, const GArray *files)
 {
 	for (guint i = 0; i < files->len; i++) {
@@ -330,11 +321,14 @@ static gboolean program_has_file(const struct ng_program *program, const GArray 
 	return FALSE;
 }
 
-/* By what it is held to now, or, for one that nobody has decided on yet, by its files. */
-static gboolean app_runs(NgEngine *engine, const NgPolicyApp *app, const GArray *programs)
+/* When the youngest process of `app` started. FALSE: it does not run. By what programs are held to now, or, for one
+ * that nobody has decided on yet, by its files. */
+static gboolean app_youngest(NgEngine *engine, const NgPolicyApp *app, const GArray *programs, guint64 *ret_ms)
 {
 	g_autoptr(NgIdentity) identity = ng_identity_new();
 	g_autoptr(GArray) files = ng_identity_files_new();
+	guint64 youngest_ms = 0;
+	gboolean any = FALSE;
 
 	for (char **entry = app->executables; *entry; entry++)
 		ng_identity_find(identity, *entry, G_MAXUINT16, files, NULL);
@@ -342,10 +336,14 @@ static gboolean app_runs(NgEngine *engine, const NgPolicyApp *app, const GArray 
 		const struct ng_program *program = &g_array_index(programs, struct ng_program, i);
 		const NgPolicyApp *owner = ng_running_app(engine, program);
 
-		if (owner ? g_str_equal(owner->id, app->id) : program_has_file(program, files))
-			return TRUE;
+		if (!(owner ? g_str_equal(owner->id, app->id) : program_has_file(program, files)))
+			continue;
+		youngest_ms = MAX(youngest_ms, program->youngest_ms);
+		any = TRUE;
 	}
-	return FALSE;
+	if (any)
+		*ret_ms = youngest_ms;
+	return any;
 }
 
 static void begin_known(const char *failure, gpointer data)
@@ -382,13 +380,13 @@ gboolean ng_span_begin(NgEngine *engine, NgCall *call, NgPolicyApp *app)
 		ng_running_ask(engine->running, FALSE, begin_known, call);
 		return FALSE;
 	}
-	if (!app_runs(engine, app, programs)) {
+	/* Not the time now: start times are told in hundredths of a second, in which much can start. */
+	if (!app_youngest(engine, app, programs, &app->since_ms)) {
 		ng_call_fail(call, NG_API_ERROR_INVALID,
 			     "%s does not run now, so there is nothing to wait for. Start it first, or give an end by "
 			     "the clock.",
 			     app->name);
 		return FALSE;
 	}
-	app->since_ms = boottime_ms();
 	return TRUE;
 }

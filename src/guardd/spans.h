@@ -10,8 +10,9 @@
  * quits and is started again is another. A decision that permits no more than what follows lasts as long as any process
  * is left that is held to the application's rules, so that a program cannot shed it by starting another and ending.
  *
- * Fail safe: if the enforcer does not say what runs, twice in a row (8 seconds at most), decisions of the first kind
- * end and those of the second kind last. At the start of the service it is asked when the first image is in force.
+ * Fail safe: if the enforcer does not say what runs, twice in a row (10 seconds after the program has quit at most),
+ * decisions of the first kind end and those of the second kind last. At the start of the service it is asked when the
+ * first image is in force.
  */
 #ifndef NG_GUARDD_SPANS_H
 #define NG_GUARDD_SPANS_H
@@ -29,9 +30,9 @@ void ng_spans_rearm(NgSpans *spans);
 gboolean ng_span_is_over(NgEngine *engine, const NgPolicyApp *app);
 
 /*
- * Before `app`, whose span is set, is stored for `call`: fills in the boot and the moment. TRUE: it may be stored, in
- * this turn of the main loop. FALSE: return at once, having changed nothing; the call has been answered (the program
- * does not run), or its handler will be run again when the enforcer has said what runs.
+ * Before `app`, whose span is set, is stored for `call`: fills in the boot and the processes that are meant. TRUE: it
+ * may be stored, in this turn of the main loop. FALSE: return at once, having changed nothing; the call has been
+ * answered (the program does not run), or its handler will be run again when the enforcer has said what runs.
  */
 gboolean ng_span_begin(NgEngine *engine, NgCall *call, NgPolicyApp *app);
 

@@ -206,6 +206,7 @@ static void read_program(const char *line, struct ng_program *ret_program)
 	*ret_program = (struct ng_program){ .key = { .ino = 1, .dev = 1 }, .processes = 1, .n_uids = 1 };
 	ret_program->app_key = *words[0] == '-' ? 0 : ng_image_app_key(words[0], strlen(words[0]));
 	ret_program->started_ms = g_ascii_strtoull(words[1], NULL, 10);
+	ret_program->youngest_ms = ret_program->started_ms;
 	ret_program->pid = (uint32_t)atoi(words[2]);
 	ret_program->uids[0] = (uint32_t)atoi(words[3]);
 	ret_program->flags = (uint32_t)atoi(words[4]);

@@ -51,7 +51,7 @@ typedef struct {
 	gint64 until;                     /* seconds since the epoch, UTC; 0: no end */
 	guint8 span;                      /* NG_SPAN_*; not together with `until` */
 	char boot[NG_POLICY_BOOT_ID + 1]; /* of a span: the boot it was decided in; else empty */
-	guint64 since_ms;                 /* of NG_SPAN_RUNNING: when it was decided, on CLOCK_BOOTTIME of that boot */
+	guint64 since_ms;                 /* of NG_SPAN_RUNNING: who started later, on CLOCK_BOOTTIME, is not meant */
 	guint8 then;  /* profile after `until` or the span; 0: nobody's decision, the application is forgotten */
 	char *reason; /* may be NULL */
 	NgLayer layer;
