@@ -102,6 +102,8 @@ extern const NgVerb ng_verb_status, ng_verb_list, ng_verb_get, ng_verb_set, ng_v
 
 void ng_show_status(NgCli *cli, GVariant *status);
 void ng_show_list(NgCli *cli, GVariant *apps, GVariant *status, const char *profile);
+/* `netguard list --running`; `profile` may be NULL. Returns the exit code. */
+int ng_list_running(NgCli *cli, const char *profile, GError **error);
 /* One of GetAttempts' dictionaries in one line, newline included; for watch. */
 void ng_show_attempt(NgCli *cli, GVariant *attempt);
 void ng_show_problems(GVariant *dict); /* key "problems" of GetStatus and Reload */

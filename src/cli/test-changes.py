@@ -74,6 +74,16 @@ def a_temporary_profile_says_what_follows(w):
 
 
 @test
+def a_profile_for_as_long_as_something_lasts_says_so(w):
+    w.mock.reply("SetProfile", set_result(before="<'local'>"))
+    contains(w.run("set", "curl", "offline", "--until-quit").out, "curl is now Offline until it quits, then Local: it cannot")
+    contains(w.calls()[0], "'while': <'running'>")
+    contains(w.run("set", "curl", "offline", "--until-restart", "--then", "default").out,
+             "curl is now Offline until this machine restarts, then Default: it cannot")
+    contains(w.calls()[0], "'while': <'boot'>", "'then': <''>")
+
+
+@test
 def set_refuses_bad_arguments_by_name(w):
     for args, words in (
             (("curl",), "PROFILE is missing"), ((), "APP is missing"), (("curl", "onlin"), 'PROFILE: "onlin" is no profile'),
@@ -83,7 +93,9 @@ def set_refuses_bad_arguments_by_name(w):
             (("curl", "offline", "--for", "1h", "--until", "2100-01-01T00:00:00Z"), "--for and --until"),
             (("curl", "offline", "--until", "tomorrow"), '--until: "tomorrow" is no time'),
             (("curl", "offline", "--until", "2001-01-01T00:00:00Z"), "is over already"),
-            (("curl", "offline", "--then", "online"), "--then: needs --for or --until"),
+            (("curl", "offline", "--then", "online"), "--then: needs --for, --until, --until-quit or --until-restart"),
+            (("curl", "offline", "--for", "1h", "--until-quit"), "--until-restart: give one of them"),
+            (("curl", "offline", "--until-restart", "--until-quit"), "--until-restart: give one of them"),
             (("curl", "offline", "--for", "1h", "--then", "never"), '--then: "never" is none of'),
             (("curl", "offline", "--children", "none"), '--children: "none" is neither'),
             (("curl", "offline", "--allow", "loopback", "--no-allow"), "--allow and --no-allow"),

@@ -79,6 +79,29 @@ def list_filters_by_profile(w):
     contains(r.err, '--profile: "lokal" is no profile', "netguard list --help")
 
 
+RUNNING = ("([{'executable': <'/usr/bin/curl'>, 'name': <'curl'>, 'application': <'curl'>, 'profile': <'offline'>,"
+           "'processes': <uint32 2>, 'pid': <uint32 7>, 'uids': <[uint32 0]>, 'deleted': <true>},"
+           "{'executable': <''>, 'name': <'more processes, which are not listed'>, 'application': <''>, 'profile': <'online'>,"
+           "'processes': <uint32 9>, 'pid': <uint32 0>, 'uids': <@au []>},"
+           "{'executable': <'/opt/a\u001b'>, 'name': <'a'>, 'application': <''>, 'profile': <'online'>,"
+           "'processes': <uint32 1>, 'pid': <uint32 8>, 'uids': <[uint32 0, 4000000000]>, 'elsewhere': <true>}],)")
+
+
+@test
+def list_shows_what_runs_decided_on_or_not(w):
+    w.mock.reply("ListRunning", RUNNING)
+    r = w.run("list", "--running")
+    equal(r.code, 0, r)
+    equal([re.sub(" +", " ", line).strip() for line in r.out.splitlines()], [
+        "Program Application Profile Processes Started by Remarks",
+        "/opt/a\\x1b Default (Online) 1 root, 4000000000 path of another mount namespace",
+        "/usr/bin/curl curl Offline 2 root file removed or replaced since",
+        "more processes, which are not listed Default (Online) 9",
+    ])
+    equal([one["application"] for one in w.run("list", "--running", "--profile", "offline", "--json").json()], ["curl"])
+    contains(w.run("list", "--running", "-p", "local").out, "No program that runs now is Local.")
+
+
 @test
 def list_without_applications_says_how_to_begin(w):
     w.mock.reply("GetStatus", STATUS)

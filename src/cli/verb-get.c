@@ -10,20 +10,15 @@ static GVariant *make(const char *app, gpointer user_data)
 
 static void show_profile(GVariant *app)
 {
-	const char *profile = ng_dict_string(app, "profile"), *then = ng_dict_string(app, "then");
+	const char *profile = ng_dict_string(app, "profile");
 	const char *title = ng_profile_title(profile);
 	g_autofree char *text =
 		title ? g_strdup_printf("%s: %s", title, ng_profile_effect(profile)) : g_strdup(profile);
-	const gint64 until = ng_dict_number(app, "until");
+	g_autofree char *end = ng_words_end(app, ng_dict_string(app, "then"));
 
 	ng_cli_field("Profile", text);
-	if (until) {
-		g_autofree char *end = ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC);
-		g_autofree char *after = g_strdup_printf("%s, then %s", end,
-							 ng_profile_title(then) ? ng_profile_title(then) : "Default");
-
-		ng_cli_field("Until", after);
-	}
+	if (end)
+		ng_cli_field("Until", end);
 }
 
 static void show_each(GVariant *app, const char *key, const char *label)

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* `netguard list`: every application that was decided on, and what holds for the rest. */
 #include "cli/cli.h"
-#include "cli/when.h"
 
 static char *opt_profile;
+static gboolean opt_running;
 
 static const GOptionEntry entries[] = {
 	{ "profile", 'p', 0, G_OPTION_ARG_FILENAME, &opt_profile, "Only those that are offline, local or online",
 	  "PROFILE" },
+	{ "running", 'r', 0, G_OPTION_ARG_NONE, &opt_running,
+	  "The programs that run now instead, also those nobody decided on", NULL },
 	G_OPTION_ENTRY_NULL,
 };
 
 static char *end_text(GVariant *app)
 {
-	const gint64 until = ng_dict_number(app, "until");
-	const char *then = ng_dict_string(app, "then");
-	g_autofree char *end = until ? ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC) : NULL;
+	char *end = ng_words_end(app, ng_dict_string(app, "then"));
 
-	if (!end)
-		return g_strdup("");
-	return g_strdup_printf("%s, then %s", end, ng_profile_title(then) ? ng_profile_title(then) : "Default");
+	return end ? end : g_strdup("");
 }
 
 /* A few words on what is unusual about it. */
@@ -130,6 +128,8 @@ static int run(NgCli *cli, char **args, GError **error)
 		ng_cli_usage(error, "--profile: \"%s\" is no profile: write offline, local or online", shown);
 		return NG_EXIT_USAGE;
 	}
+	if (opt_running)
+		return ng_list_running(cli, profile, error);
 	apps = ng_cli_call(cli, "ListApps", NULL, "(aa{sv})", error);
 	if (!apps)
 		return NG_EXIT_FAILED;

@@ -10,13 +10,16 @@
 static struct {
 	char *duration, *until, *then, *reason, *children, *name;
 	char **allow;
-	gboolean no_allow;
+	gboolean no_allow, until_quit, until_restart;
 } options;
 
 static const GOptionEntry entries[] = {
 	{ "for", 'f', 0, G_OPTION_ARG_FILENAME, &options.duration, "For this long: 90s, 30m, 1h, 2d, 1h30m",
 	  "DURATION" },
 	{ "until", 0, 0, G_OPTION_ARG_FILENAME, &options.until, "Until then: 2026-11-22T20:00:00Z", "TIME" },
+	{ "until-quit", 0, 0, G_OPTION_ARG_NONE, &options.until_quit,
+	  "Until the program that runs now has quit; what starts later does not prolong it", NULL },
+	{ "until-restart", 0, 0, G_OPTION_ARG_NONE, &options.until_restart, "Until this machine restarts", NULL },
 	{ "then", 0, 0, G_OPTION_ARG_FILENAME, &options.then,
 	  "What follows: offline, local, online, or default (forget it)", "WHAT" },
 	{ "reason", 'r', 0, G_OPTION_ARG_FILENAME, &options.reason, "Why; kept in the audit log", "TEXT" },
@@ -75,16 +78,22 @@ static gint64 end_of(GError **error)
 static gboolean add_time(GVariantDict *dict, GError **error)
 {
 	g_autofree char *then = options.then ? g_ascii_strdown(options.then, -1) : NULL;
+	const char *span = options.until_quit ? "running" : options.until_restart ? "boot" : NULL;
 	const gint64 until = end_of(error);
 
 	if (until < 0)
 		return FALSE;
+	if ((until != 0) + options.until_quit + options.until_restart > 1)
+		return ng_cli_usage(error, "--for, --until, --until-quit and --until-restart: give one of them");
 	if (until)
 		g_variant_dict_insert(dict, "until", "x", until);
+	if (span)
+		g_variant_dict_insert(dict, "while", "s", span);
 	if (!then)
 		return TRUE;
-	if (!until)
-		return ng_cli_usage(error, "--then: needs --for or --until, which say when");
+	if (!until && !span)
+		return ng_cli_usage(error,
+				    "--then: needs --for, --until, --until-quit or --until-restart, which say when");
 	if (!ng_profile_title(then) && !g_str_equal(then, "default"))
 		return ng_cli_usage(error, "--then: \"%s\" is none of offline, local, online, default", options.then);
 	g_variant_dict_insert(dict, "then", "s", g_str_equal(then, "default") ? "" : then);
@@ -139,16 +148,14 @@ static GVariant *make_options(GError **error)
 /* "Offline until 14:30 (in 42 min), then Online". Without --then what was before returns. */
 static char *decision_text(const char *profile, GVariant *asked, GVariant *result)
 {
-	const gint64 until = ng_dict_number(asked, "until");
-	g_autofree char *end = until ? ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC) : NULL;
 	const gboolean is_chosen = ng_dict_has(asked, "then");
-	const char *then = is_chosen ? ng_dict_string(asked, "then") : ng_dict_string(result, "before");
+	g_autofree char *end =
+		ng_words_end(asked, is_chosen ? ng_dict_string(asked, "then") : ng_dict_string(result, "before"));
 	const char *title = ng_profile_title(profile) ? ng_profile_title(profile) : profile;
 
 	if (!end)
 		return g_strdup(title);
-	return g_strdup_printf("%s until %s, then %s", title, end,
-			       ng_profile_title(then) ? ng_profile_title(then) : "Default");
+	return g_strdup_printf("%s until %s", title, end);
 }
 
 static void show(const char *word, GVariant *result, GVariant *asked)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "cli/when.h"
+
 const char *ng_dict_string(GVariant *dict, const char *key)
 {
 	const char *text = "";
@@ -214,6 +216,19 @@ NgTone ng_verdict_tone(const char *verdict)
 	if (g_str_equal(verdict, "allowed"))
 		return NG_TONE_GOOD;
 	return g_str_equal(verdict, "denied") ? NG_TONE_BAD : NG_TONE_CARE;
+}
+
+char *ng_words_end(GVariant *decision, const char *then)
+{
+	const char *span = ng_dict_string(decision, "while");
+	const gint64 until = ng_dict_number(decision, "until");
+	g_autofree char *end = until ? ng_when_until_text(until, g_get_real_time() / G_USEC_PER_SEC) : NULL;
+	const char *text = g_str_equal(span, "running") ? "it quits"
+			   : g_str_equal(span, "boot")  ? "this machine restarts"
+							: end;
+
+	return text ? g_strdup_printf("%s, then %s", text, ng_profile_title(then) ? ng_profile_title(then) : "Default")
+		    : NULL;
 }
 
 char *ng_words_bytes(gint64 bytes)

@@ -43,6 +43,9 @@ const char *ng_words_why(GVariant *attempt);
 /* "denied" -> "denied", "would-be-denied" -> "would be denied". Borrowed. */
 const char *ng_words_verdict(const char *verdict);
 NgTone ng_verdict_tone(const char *verdict);
+/* When a decision ends and what follows (`then`, a profile or ""): "until it quits, then Offline". NULL: it has no end.
+ * `decision` is one of ListApps' dictionaries, or SetProfile's options. Owned by the caller. */
+char *ng_words_end(GVariant *decision, const char *then);
 /* "12 kB" and so on. Owned by the caller. */
 char *ng_words_bytes(gint64 bytes);
 
