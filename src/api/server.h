@@ -127,5 +127,16 @@ NgReply *ng_reply_ref(NgReply *reply);
 void ng_reply_unref(NgReply *reply);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgReply, ng_reply_unref)
 
+/* An answer that is marshalled once, and sent with other numbers (type t) each time. Put a mark in the place of each,
+ * finish with the whole, then fill in as many numbers as there are marks, in the order the marks were given. */
+typedef struct _NgReplyTemplate NgReplyTemplate;
+NgReplyTemplate *ng_reply_template_new(void);
+void ng_reply_template_free(NgReplyTemplate *self);
+guint64 ng_reply_template_mark(NgReplyTemplate *self);
+guint ng_reply_template_n_marks(const NgReplyTemplate *self);
+/* Takes a floating reference. FALSE: it cannot be told where the marks are; free it and do without. */
+gboolean ng_reply_template_finish(NgReplyTemplate *self, GVariant *result);
+NgReply *ng_reply_template_fill(const NgReplyTemplate *self, const guint64 *numbers);
+
 G_END_DECLS
 #endif

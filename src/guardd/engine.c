@@ -106,6 +106,7 @@ void ng_engine_set_problem(NgEngine *engine, NgProblemSource source, const char 
 void ng_engine_list_changed(NgEngine *engine)
 {
 	g_clear_pointer(&engine->list, ng_reply_unref);
+	g_clear_pointer(&engine->admin_list, ng_reply_template_free);
 }
 
 void ng_engine_policy_changed(NgEngine *engine, gboolean executables)
@@ -366,7 +367,7 @@ static void engine_done(NgEngine *engine)
 	ng_found_free(engine->found);
 	ng_policy_free(engine->policy);
 	g_clear_handle_id(&engine->list_timer, g_source_remove);
-	g_clear_pointer(&engine->list, ng_reply_unref);
+	ng_engine_list_changed(engine);
 	g_clear_pointer(&engine->export, ng_reply_unref);
 	for (int i = 0; i < NG_PROBLEM_SOURCES; i++)
 		g_clear_pointer(&engine->problems[i], g_ptr_array_unref);

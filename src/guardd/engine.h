@@ -91,7 +91,8 @@ struct _NgEngine {
 	NgLock *lock;     /* the second lock */
 	NgImport *import; /* transfer.c: the one under way, or NULL */
 	NgServer *server;
-	NgReply *list; /* ListApps' answer for who may not change, until something in it changes */
+	NgReply *list;               /* ListApps' answer for who may not change, until something in it changes */
+	NgReplyTemplate *admin_list; /* the same with the traffic left open, which only root is told */
 	guint list_timer;
 	NgReply *export;          /* Export's answer, likewise */
 	GPtrArray *sockets_calls; /* methods-history.c: who waits for the one question about sockets; or NULL */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ListApps and GetApp. What everyone may see is the same for everyone: that list is made once and kept until something
- * in it changes, so that asking for it again and again costs a copy to the socket. Traffic is for root alone.
+ * in it changes, so that asking for it again and again costs a copy to the socket. Traffic is for root alone; of root's
+ * list everything but the numbers is kept.
  */
 #include <malloc.h>
 #include <string.h>
@@ -19,6 +20,10 @@ typedef struct {
 	NgCall *call;
 	char *app; /* GetApp's id; NULL: all */
 } Waiting;
+
+/* What only root is told: in this order. */
+enum { DENIED_TODAY, TX_BYTES, RX_BYTES, ALLOWED, DENIED, TRAFFIC };
+static const char *const traffic_keys[TRAFFIC] = { "denied-today", "tx-bytes", "rx-bytes", "allowed", "denied" };
 
 static GVariant *found_variant(NgEngine *engine, const NgPolicyApp *app)
 {
@@ -66,18 +71,19 @@ static const char *layer_text(NgLayer layer)
 	return "";
 }
 
-static void add_traffic(GVariantBuilder *builder, NgEngine *engine, const NgPolicyApp *app, GHashTable *counts)
+/* The numbers of one application. How many of them are known: the enforcer may not have said. */
+static guint traffic_of(NgEngine *engine, const NgPolicyApp *app, GHashTable *counts, guint64 numbers[TRAFFIC])
 {
 	const guint64 key = ng_image_app_key(app->id, strlen(app->id));
 	const struct ng_app_counts *traffic = counts ? g_hash_table_lookup(counts, &key) : NULL;
+	const struct ng_counts now = traffic ? traffic->counts : (struct ng_counts){ 0 };
 
-	ng_vardict_add(builder, "denied-today", "t", ng_attempts_denied_today(engine->attempts, app->id));
-	if (!counts) /* the enforcer did not say: no numbers rather than zeros */
-		return;
-	ng_vardict_add(builder, "tx-bytes", "t", traffic ? traffic->counts.tx_bytes : G_GUINT64_CONSTANT(0));
-	ng_vardict_add(builder, "rx-bytes", "t", traffic ? traffic->counts.rx_bytes : G_GUINT64_CONSTANT(0));
-	ng_vardict_add(builder, "allowed", "t", traffic ? traffic->counts.allowed : G_GUINT64_CONSTANT(0));
-	ng_vardict_add(builder, "denied", "t", traffic ? traffic->counts.denied : G_GUINT64_CONSTANT(0));
+	numbers[DENIED_TODAY] = ng_attempts_denied_today(engine->attempts, app->id);
+	numbers[TX_BYTES] = now.tx_bytes;
+	numbers[RX_BYTES] = now.rx_bytes;
+	numbers[ALLOWED] = now.allowed;
+	numbers[DENIED] = now.denied;
+	return counts ? TRAFFIC : DENIED_TODAY + 1;
 }
 
 static void add_fingerprint(GVariantBuilder *builder, NgEngine *engine, const NgPolicyApp *app)
@@ -97,7 +103,7 @@ static void add_fingerprint(GVariantBuilder *builder, NgEngine *engine, const Ng
 }
 
 /* Serialised at once: a tree of 10,000 applications would be ten times as large. */
-static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean is_admin, GHashTable *counts)
+static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, const guint64 *traffic, guint n_traffic)
 {
 	const char *profile = ng_policy_profile_text(app->profile);
 	const char *then = app->then ? ng_policy_profile_text(app->then) : "";
@@ -121,29 +127,82 @@ static GVariant *app_variant(NgEngine *engine, const NgPolicyApp *app, gboolean 
 	ng_vardict_add(&builder, "managed", "b", app->layer == NG_LAYER_ADMIN);
 	ng_vardict_add(&builder, "path", "s", app->path ? app->path : "");
 	add_fingerprint(&builder, engine, app);
-	if (is_admin)
-		add_traffic(&builder, engine, app, counts);
+	for (guint i = 0; i < n_traffic; i++)
+		ng_vardict_add(&builder, traffic_keys[i], "t", traffic[i]);
 	variant = g_variant_builder_end(&builder);
 	g_variant_get_data(variant);
 	return variant;
 }
 
-static NgReply *list_reply(NgEngine *engine, gboolean is_admin, GHashTable *counts)
+/* Everyone's list. */
+static NgReply *list_reply(NgEngine *engine)
 {
 	GPtrArray *apps = ng_policy_apps(engine->policy);
 	GVariantBuilder list;
 
 	g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
 	for (guint i = 0; i < apps->len; i++)
-		g_variant_builder_add_value(&list, app_variant(engine, g_ptr_array_index(apps, i), is_admin, counts));
+		g_variant_builder_add_value(&list, app_variant(engine, g_ptr_array_index(apps, i), NULL, 0));
 	return ng_reply_new(g_variant_new("(@aa{sv})", g_variant_builder_end(&list)));
+}
+
+/* Root's list. With a template a mark stands for each number; without, the numbers of `counts` (NULL: not known). */
+static GVariant *admin_list(NgEngine *engine, NgReplyTemplate *template, GHashTable *counts)
+{
+	GPtrArray *apps = ng_policy_apps(engine->policy);
+	GVariantBuilder list;
+
+	g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
+	for (guint i = 0; i < apps->len; i++) {
+		const NgPolicyApp *app = g_ptr_array_index(apps, i);
+		guint64 numbers[TRAFFIC];
+		guint n = TRAFFIC;
+
+		for (guint j = 0; template && j < TRAFFIC; j++)
+			numbers[j] = ng_reply_template_mark(template);
+		if (!template)
+			n = traffic_of(engine, app, counts, numbers);
+		g_variant_builder_add_value(&list, app_variant(engine, app, numbers, n));
+	}
+	return g_variant_new("(@aa{sv})", g_variant_builder_end(&list));
+}
+
+/* The template of root's list, kept until something in it changes; NULL: it is not to be had. */
+static const NgReplyTemplate *admin_template(NgEngine *engine)
+{
+	const guint n_marks = ng_policy_apps(engine->policy)->len * TRAFFIC;
+	NgReplyTemplate *template;
+
+	if (engine->admin_list && ng_reply_template_n_marks(engine->admin_list) == n_marks)
+		return engine->admin_list;
+	g_clear_pointer(&engine->admin_list, ng_reply_template_free);
+	template = ng_reply_template_new();
+	if (ng_reply_template_finish(template, admin_list(engine, template, NULL)))
+		engine->admin_list = template;
+	else
+		ng_reply_template_free(template);
+	return engine->admin_list;
+}
+
+static NgReply *admin_reply(NgEngine *engine, GHashTable *counts)
+{
+	GPtrArray *apps = ng_policy_apps(engine->policy);
+	const NgReplyTemplate *template = counts ? admin_template(engine) : NULL;
+	g_autofree guint64 *numbers = NULL;
+
+	if (!template)
+		return ng_reply_new(admin_list(engine, NULL, counts));
+	numbers = g_new(guint64, (gsize)apps->len * TRAFFIC + 1);
+	for (guint i = 0; i < apps->len; i++)
+		traffic_of(engine, g_ptr_array_index(apps, i), counts, numbers + (gsize)i * TRAFFIC);
+	return ng_reply_template_fill(template, numbers);
 }
 
 static gboolean list_is_idle(gpointer data)
 {
 	NgEngine *engine = data;
 
-	g_clear_pointer(&engine->list, ng_reply_unref);
+	ng_engine_list_changed(engine);
 	engine->list_timer = 0;
 	malloc_trim(0);
 	return G_SOURCE_REMOVE;
@@ -158,14 +217,16 @@ static void list_watch_idle(NgEngine *engine)
 static void answer_one(Waiting *waiting, GHashTable *counts)
 {
 	const NgPolicyApp *app = ng_policy_find(waiting->engine->policy, waiting->app);
+	guint64 traffic[TRAFFIC];
+	guint n = 0;
 
+	if (app)
+		n = traffic_of(waiting->engine, app, counts, traffic);
 	if (!app)
 		ng_call_fail(waiting->call, NG_API_ERROR_UNKNOWN, "“%s” has just been forgotten. See netguard list.",
 			     waiting->app);
 	else
-		ng_call_return(waiting->call,
-			       g_variant_new("(@a{sv})", app_variant(waiting->engine, app,
-								     ng_call_is_admin(waiting->call), counts)));
+		ng_call_return(waiting->call, g_variant_new("(@a{sv})", app_variant(waiting->engine, app, traffic, n)));
 }
 
 static void traffic_known(const struct ng_message *reply, GArray *parts, const char *failure, gpointer data)
@@ -181,7 +242,7 @@ static void traffic_known(const struct ng_message *reply, GArray *parts, const c
 	if (waiting->app) {
 		answer_one(waiting, counts);
 	} else {
-		g_autoptr(NgReply) list = list_reply(waiting->engine, TRUE, counts);
+		g_autoptr(NgReply) list = admin_reply(waiting->engine, counts);
 
 		ng_call_return_reply(waiting->call, list);
 		list_watch_idle(waiting->engine);
@@ -209,7 +270,7 @@ void ng_method_list_apps(NgCall *call, GVariant *parameters, gpointer user_data)
 		return;
 	}
 	if (!engine->list)
-		engine->list = list_reply(engine, FALSE, NULL);
+		engine->list = list_reply(engine);
 	list_watch_idle(engine);
 	ng_call_return_reply(call, engine->list);
 }
@@ -228,5 +289,5 @@ void ng_method_get_app(NgCall *call, GVariant *parameters, gpointer user_data)
 	else if (ng_call_is_admin(call))
 		answer_with_traffic(engine, call, app->id);
 	else
-		ng_call_return(call, g_variant_new("(@a{sv})", app_variant(engine, app, FALSE, NULL)));
+		ng_call_return(call, g_variant_new("(@a{sv})", app_variant(engine, app, NULL, 0)));
 }

@@ -160,6 +160,48 @@ static void test_denied(void)
 	world_free(world);
 }
 
+static guint64 listed(Raw *raw, const char *key)
+{
+	g_autoptr(GVariant) body = raw_call(raw, "ListApps", NULL, NULL);
+	g_autoptr(GVariant) list = g_variant_get_child_value(body, 0);
+	g_autoptr(GVariant) app = NULL;
+	guint64 number = G_MAXUINT64;
+
+	g_assert_cmpuint(g_variant_n_children(list), ==, 1);
+	app = g_variant_get_child_value(list, 0);
+	g_assert_cmpstr(dict_text(app, "id"), ==, "env");
+	g_variant_lookup(app, key, "t", &number);
+	return number;
+}
+
+static void test_list(void)
+{
+	World *world;
+	g_autoptr(Raw) nobody = NULL, root = NULL;
+
+	if (needs_counters())
+		return;
+	world = world_new();
+	world_start(world);
+	nobody = raw_new(world, NOBODY);
+	root = raw_new(world, 0);
+	g_variant_unref(world_do(world, "SetProfile",
+				 g_variant_new("(ss@a{sv})", "/usr/bin/env", "offline", options(NULL, NULL))));
+	g_assert_cmpuint(listed(root, "tx-bytes"), ==, 1234);
+	world_write(world, "bin/counts", "env 70 7\nother 1 1\n");
+	g_assert_cmpuint(listed(root, "allowed"), ==, 70);
+	g_assert_cmpuint(listed(root, "denied"), ==, 7);
+	world_write(world, "bin/counts", "other 1 1\n");
+	g_assert_cmpuint(listed(root, "allowed"), ==, 0);
+	g_assert_cmpuint(listed(nobody, "allowed"), ==, G_MAXUINT64); /* is not told */
+	/* Numbers and texts are those of now, also after a change. */
+	world_write(world, "bin/counts", "env 71 7\n");
+	g_variant_unref(
+		world_do(world, "SetProfile", g_variant_new("(ss@a{sv})", "env", "local", options(NULL, NULL))));
+	g_assert_cmpuint(listed(root, "allowed"), ==, 71);
+	world_free(world);
+}
+
 static void test_simulation(void)
 {
 	World *world;
@@ -214,6 +256,7 @@ int main(int argc, char **argv)
 	ADD("the kernel's counters are added up, also those that begin anew", test_counters);
 	ADD("an answer is complete only where the service is known to have counted", test_complete);
 	ADD("each user is told of own blocked attempts, root of everyone's", test_denied);
+	ADD("root's list has the numbers of now", test_list);
 	ADD("a simulation counts what it reports", test_simulation);
 	ADD("a wrong filter is refused", test_wrong);
 	return g_test_run();
