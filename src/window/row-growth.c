@@ -2,7 +2,7 @@
 /* A list that grows: see row-growth.h. */
 #include "window/row-growth.h"
 
-#define FIRST_ROWS 12
+#define FIRST_ROWS 4
 #define GROW_ROWS 2
 #define GROW_MS 12
 #define ROWS_OF_VIEW 220 /* from here on GtkListView makes no more widgets */
