@@ -271,6 +271,15 @@ def secrets(tap, world):
                     expect(word.encode() not in text, f"{name} holds {word!r}")
         for word in words:
             expect(word not in world.log("guard"), f"it said {word!r}")
+    with tap.point("The memory of a hash, 64 MiB, is given back: the service holds less than 20 MB of its own afterwards"):
+        expect_equal(outcome(world.root("SetLock", f"('', '{PASSPHRASE}', {NONE})")), "ok", "SetLock")
+        expect_equal(outcome(world.root("Unlock", f"('{PASSPHRASE}', uint32 60)")), "ok", "Unlock")
+        with open(f"/proc/{world.guard.pid}/status", encoding="utf-8") as file:
+            text = file.read()
+        own = int(re.search(r"RssAnon:\s+(\d+)", text)[1])
+        tap.note(f"{own} KiB of its own, {re.search(r'VmRSS:.*?([0-9]+)', text)[1]} KiB with libraries, at most "
+                 f"{re.search(r'VmHWM:.*?([0-9]+)', text)[1]} KiB")
+        expect(own < 20000, f"{own} KiB")
     with tap.point("The service leaves no core: it cannot be dumped"):
         with open(f"/proc/{world.guard.pid}/status", encoding="utf-8") as file:
             expect("State:" in file.read(), "status")
