@@ -58,7 +58,7 @@ typedef struct {
 	char *children; /* "own", "inherit" */
 	guint64 denied_today;
 	gboolean is_simulated; /* nothing is blocked: it would be */
-	gboolean is_muted; /* the person asked not to hear of it */
+	gboolean is_muted;     /* the person asked not to hear of it */
 } NgwAppData;
 
 void ngw_app_data_free(NgwAppData *data);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "window/changes.h"
+#include "window/format.h"
 #include "window/window.h"
 
 static const struct {
@@ -208,12 +209,11 @@ static void batch_end(Batch *batch)
 		g_string_append(text, said);
 		if (batch->warning)
 			g_string_append_printf(text, " · %s", batch->warning);
-		if (batch->closed > 0)
-			g_string_append_printf(
-				text,
-				g_dngettext(GETTEXT_PACKAGE, " · %" G_GUINT64_FORMAT " open connection closed",
-					    " · %" G_GUINT64_FORMAT " open connections closed", (gulong)batch->closed),
-				batch->closed);
+		if (batch->closed > 0) {
+			g_autofree char *closed = ngw_format_closed(batch->closed);
+
+			g_string_append_printf(text, " · %s", closed);
+		}
 		if (!batch->is_undo)
 			undo = undo_keep(batch->undo);
 		ngw_toast(widget, text->str, undo ? _("Undo") : NULL, undo);

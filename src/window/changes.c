@@ -11,6 +11,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "window/format.h"
 #include "window/passphrase.h"
 #include "window/window.h"
 
@@ -268,10 +269,7 @@ static char *text_of_result(const char *said, GVariant *reply)
 	if (*warning)
 		return g_strdup(warning);
 	if (closed > 0) {
-		g_autofree char *text =
-			g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%" G_GUINT64_FORMAT " open connection closed",
-						    "%" G_GUINT64_FORMAT " open connections closed", (gulong)closed),
-					closed);
+		g_autofree char *text = ngw_format_closed(closed);
 
 		return g_strdup_printf("%s · %s", said, text);
 	}

@@ -44,11 +44,19 @@ char *ngw_format_left(gint64 seconds)
 
 char *ngw_format_times(guint64 count)
 {
-	if (count == 1)
+	const gulong n = (gulong)count;
+
+	if (n == 1)
 		return g_strdup(_("once"));
-	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%" G_GUINT64_FORMAT " time", "%" G_GUINT64_FORMAT " times",
-					   (gulong)count),
-			       count);
+	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%lu time", "%lu times", n), n);
+}
+
+char *ngw_format_closed(guint64 count)
+{
+	const gulong n = (gulong)count;
+
+	return g_strdup_printf(
+		g_dngettext(GETTEXT_PACKAGE, "%lu open connection closed", "%lu open connections closed", n), n);
 }
 
 char *ngw_format_host(const char *address, guint port, const char *protocol)

@@ -13,5 +13,7 @@ char *ngw_format_left(gint64 seconds); /* "42 min", "3 h", "2 days" */
 char *ngw_format_times(guint64 count); /* "once", "3 times" */
 char *ngw_format_host(const char *address, guint port, const char *protocol); /* "[2001:db8::1]:443/tcp" */
 
+char *ngw_format_closed(guint64 count); /* "2 open connections closed" */
+
 G_END_DECLS
 #endif
