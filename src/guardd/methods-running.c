@@ -73,8 +73,8 @@ static NgReply *list_reply(NgEngine *engine, const GArray *programs)
 
 	g_variant_builder_init(&list, G_VARIANT_TYPE("aa{sv}"));
 	for (guint i = 0; i < programs->len; i++)
-		g_variant_builder_add_value(
-			&list, program_variant(engine, &g_array_index(programs, struct ng_program, i)));
+		g_variant_builder_add_value(&list,
+					    program_variant(engine, &g_array_index(programs, struct ng_program, i)));
 	ng_running_missing(engine->running, &left_out, &unseen);
 	add_missing(&list, engine, left_out, "more processes, which are not listed");
 	add_missing(&list, engine, unseen, "processes that this service may not look at");

@@ -23,7 +23,7 @@ struct _NgRunning {
 	NgReply *reply;
 	guint timer; /* until the reply is let go */
 	gboolean is_asking;
-	gboolean is_stale; /* the question under way was asked before something changed */
+	gboolean is_stale;      /* the question under way was asked before something changed */
 	GArray *waiting, *next; /* Waiter: for the question under way, and for the one after it */
 };
 
@@ -73,10 +73,11 @@ static void running_known(const struct ng_message *reply, GArray *parts, const c
 	g_autofree char *why = NULL;
 
 	running->is_asking = FALSE;
-	if (reply && reply->programs.error != 0)
-		failure = why = g_strdup_printf("The enforcer could not look at what runs: %s.",
-						g_strerror(-reply->programs.error));
-	if (!failure) {
+	if (reply && reply->programs.error != 0) {
+		why = g_strdup_printf("The enforcer could not look at what runs: %s.",
+				      g_strerror(-reply->programs.error));
+		failure = why;
+	} else if (reply) {
 		running->programs = parts;
 		running->left_out = reply->programs.left_out;
 		running->unseen = reply->programs.unseen;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What runs now: one question to the enforcer for all who ask at a time, and the answer made of it, kept for a second. Engine; the
- * word on what runs is the enforcer's, never a process's own.
+ * What runs now: one question to the enforcer for all who ask at a time, and the answer made of it, kept for a second.
+ * Engine; the word on what runs is the enforcer's, never a process's own.
  */
 #ifndef NG_GUARDD_RUNNING_H
 #define NG_GUARDD_RUNNING_H

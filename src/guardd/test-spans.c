@@ -201,10 +201,12 @@ static void test_list_shared(void)
 static void test_list_after_change(void)
 {
 	World *world = world_started();
-	g_autoptr(GVariant) before = NULL, after = NULL, env = NULL;
+	g_autoptr(GVariant) before = NULL, after = NULL, env = NULL, undecided = NULL;
 
 	write_env(world, 1, 1);
 	before = world_do(world, "ListRunning", NULL);
+	undecided = find_program(before, ENV);
+	g_assert_cmpstr(dict_text(undecided, "profile"), ==, "online");
 	g_variant_unref(set(world, ENV, "local", NULL));
 	after = world_do(world, "ListRunning", NULL);
 	env = find_program(after, ENV);
@@ -362,14 +364,13 @@ static void test_quiet(void)
 static void change_boot(World *world)
 {
 	g_autofree char *path = world_path(world, "state/apps.d/env.app"), *text = NULL, *boot = NULL;
-	char *at;
+	g_autoptr(GString) changed = NULL;
 
 	g_assert_true(g_file_get_contents("/proc/sys/kernel/random/boot_id", &boot, NULL, NULL));
 	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-	at = strstr(text, g_strstrip(boot));
-	g_assert_nonnull(at);
-	memcpy(at, OTHER_BOOT, strlen(OTHER_BOOT));
-	world_write(world, "state/apps.d/env.app", text);
+	changed = g_string_new(text);
+	g_assert_cmpuint(g_string_replace(changed, g_strstrip(boot), OTHER_BOOT, 0), ==, 1);
+	world_write(world, "state/apps.d/env.app", changed->str);
 }
 
 static void test_boot(void)

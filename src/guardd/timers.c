@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends by the wall clock, and of what spans.c finds to be over (see timers.h). The written file follows the decision: an end is in force (loads.c compiles
- * what comes after) even where writing it back fails; then it is tried again at the next look.
+ * Ends by the wall clock, and of what spans.c finds to be over (see timers.h). The written file follows the decision:
+ * an end is in force (loads.c compiles what comes after) even where writing it back fails; then it is tried again at
+ * the next look.
  */
 #include "guardd/timers.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ends: Until of applications and a pause, by the wall clock; While, by what spans.h says. One timerfd on CLOCK_REALTIME, which also fires when
- * the clock is set; and a look every 30 seconds that does what must not be forgotten.
+ * What ends: Until of applications and a pause, by the wall clock; While, by what spans.h says. One timerfd on
+ * CLOCK_REALTIME, which also fires when the clock is set; and a look every 30 seconds that does what must not be
+ * forgotten.
  */
 #ifndef NG_GUARDD_TIMERS_H
 #define NG_GUARDD_TIMERS_H
