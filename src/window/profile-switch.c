@@ -115,6 +115,17 @@ void ngw_profile_switch_show(NgwProfileSwitch *self, const char *name, NgwProfil
 	self->is_showing = FALSE;
 }
 
+/* GTK 4.8 tells assistive technology of the widget that was made insensitive, not of what is in it. */
+static void ngw_profile_switch_state_flags_changed(GtkWidget *widget, GtkStateFlags before)
+{
+	NgwProfileSwitch *self = NGW_PROFILE_SWITCH(widget);
+
+	for (guint i = 0; i < N_PROFILES; i++)
+		gtk_accessible_update_state(GTK_ACCESSIBLE(self->toggles[i]), GTK_ACCESSIBLE_STATE_DISABLED,
+					    !gtk_widget_is_sensitive(widget), -1);
+	GTK_WIDGET_CLASS(ngw_profile_switch_parent_class)->state_flags_changed(widget, before);
+}
+
 static void ngw_profile_switch_dispose(GObject *object)
 {
 	g_clear_pointer(&NGW_PROFILE_SWITCH(object)->box, gtk_widget_unparent);
@@ -126,6 +137,7 @@ static void ngw_profile_switch_class_init(NgwProfileSwitchClass *class)
 	GtkWidgetClass *widget = GTK_WIDGET_CLASS(class);
 
 	G_OBJECT_CLASS(class)->dispose = ngw_profile_switch_dispose;
+	widget->state_flags_changed = ngw_profile_switch_state_flags_changed;
 	gtk_widget_class_set_layout_manager_type(widget, GTK_TYPE_BIN_LAYOUT);
 	gtk_widget_class_set_accessible_role(widget, GTK_ACCESSIBLE_ROLE_GROUP);
 	gtk_widget_class_set_css_name(widget, "profileswitch");
