@@ -40,7 +40,8 @@ static void row_show(NgwAppRow *self)
 	gtk_image_set_from_gicon(GTK_IMAGE(self->icon), data->icon);
 	gtk_label_set_text(GTK_LABEL(self->name), data->name);
 	gtk_label_set_text(GTK_LABEL(self->subtitle), subtitle);
-	gtk_widget_set_tooltip_text(self->about, path);
+	if (g_strcmp0(gtk_widget_get_tooltip_text(self->about), path) != 0)
+		gtk_widget_set_tooltip_text(self->about, path);
 	ngw_profile_switch_show(self->profile, data->name, data->profile, !ngw_app_is_decided(self->app),
 				ngw_app_pending(self->app));
 	gtk_widget_set_sensitive(GTK_WIDGET(self->profile), !data->is_managed);

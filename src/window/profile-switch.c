@@ -11,6 +11,10 @@ struct _NgwProfileSwitch {
 	GtkWidget *box;
 	GtkWidget *toggles[N_PROFILES];
 	gboolean is_showing; /* set by us, not clicked */
+	/* What is shown: saying it again costs thousands of rows their time. */
+	char *name;
+	NgwProfile profile, pending;
+	gboolean is_default;
 };
 
 static guint signal_chosen;
@@ -95,6 +99,14 @@ static char *toggle_name(const char *name, NgwProfile profile, gboolean is_activ
 void ngw_profile_switch_show(NgwProfileSwitch *self, const char *name, NgwProfile profile, gboolean is_default,
 			     NgwProfile pending)
 {
+	if (self->profile == profile && self->is_default == is_default && self->pending == pending &&
+	    g_strcmp0(self->name, name) == 0)
+		return;
+	g_free(self->name);
+	self->name = g_strdup(name);
+	self->profile = profile;
+	self->is_default = is_default;
+	self->pending = pending;
 	self->is_showing = TRUE;
 	for (guint i = 0; i < N_PROFILES; i++) {
 		const NgwProfile its = NGW_PROFILE_OFFLINE + i;
@@ -132,11 +144,18 @@ static void ngw_profile_switch_dispose(GObject *object)
 	G_OBJECT_CLASS(ngw_profile_switch_parent_class)->dispose(object);
 }
 
+static void ngw_profile_switch_finalize(GObject *object)
+{
+	g_free(NGW_PROFILE_SWITCH(object)->name);
+	G_OBJECT_CLASS(ngw_profile_switch_parent_class)->finalize(object);
+}
+
 static void ngw_profile_switch_class_init(NgwProfileSwitchClass *class)
 {
 	GtkWidgetClass *widget = GTK_WIDGET_CLASS(class);
 
 	G_OBJECT_CLASS(class)->dispose = ngw_profile_switch_dispose;
+	G_OBJECT_CLASS(class)->finalize = ngw_profile_switch_finalize;
 	widget->state_flags_changed = ngw_profile_switch_state_flags_changed;
 	gtk_widget_class_set_layout_manager_type(widget, GTK_TYPE_BIN_LAYOUT);
 	gtk_widget_class_set_accessible_role(widget, GTK_ACCESSIBLE_ROLE_GROUP);
