@@ -74,7 +74,7 @@ static void row_show(NgwActivityRow *self)
 	const NgwAttempt *attempt = ngw_activity_group_attempt(self->group);
 	g_autofree char *name = ngw_activity_name(self->window, attempt);
 	g_autofree char *destination = ngw_attempt_destination(attempt);
-	g_autofree char *more = g_strdup_printf(_("More for %s, %s"), name, destination);
+	g_autofree char *more = g_strdup_printf(_("What to do about %s, %s"), name, destination);
 	g_autoptr(GIcon) icon = ngw_activity_icon(self->window, attempt);
 	const gboolean is_allowed = attempt->verdict == NGW_VERDICT_ALLOWED;
 
