@@ -116,6 +116,9 @@ static const char *nothing_text(NgwPageBlocked *self)
 {
 	const gboolean is_all = self->is_asked_all || getuid() == 0;
 
+	if (ngw_guard_is_simulation(ngw_page_section_view(NGW_PAGE_SECTION(self))->guard))
+		return is_all ? _("Nothing would have been blocked.")
+			      : _("Nothing that you ran would have been blocked.");
 	return is_all ? _("Nothing was blocked.") : _("Nothing that you ran was blocked.");
 }
 

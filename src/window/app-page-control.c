@@ -205,8 +205,9 @@ void ngw_page_control_set_changes(NgwPageControl *self, GPtrArray *changes)
 	for (guint i = 0; changes && i < changes->len; i++) {
 		const NgwPageChange *change = g_ptr_array_index(changes, i);
 
-		if (*change->reason && g_strcmp0(change->reason, last) != 0)
-			g_ptr_array_add(given, (gpointer)change);
+		if (!*change->reason || g_strcmp0(change->reason, last) == 0)
+			continue;
+		g_ptr_array_add(given, (gpointer)change);
 		last = change->reason;
 	}
 	count = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%u earlier reason", "%u earlier reasons", given->len),

@@ -98,7 +98,8 @@ static void page_show(NgwAppPage *self)
 	NgwApps *apps = ngw_window_apps(self->window);
 	g_autofree char *state = ngw_state_text(guard);
 
-	adw_window_title_set_title(self->title, self->app ? ngw_app_data(self->app)->name : "");
+	if (self->app) /* else the name of what has gone stays */
+		adw_window_title_set_title(self->title, ngw_app_data(self->app)->name);
 	adw_window_title_set_subtitle(self->title, state);
 	gtk_widget_set_visible(self->scrolled, self->app != NULL);
 	gtk_widget_set_visible(self->gone, self->key && !self->app && ngw_apps_is_loaded(apps));
