@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """One caller on the system bus or the socket: whoever runs it. Reads one JSON object a line, answers each with one.
 
