@@ -192,6 +192,7 @@ class Tree:
         self.app, self.shown = app, {}
         order = app.read_paths()
         items = {item[0][1]: item for item in app.ask("/org/a11y/atspi/cache", "Cache", "GetItems")[0]}
+        app.leaves = {path for path, item in items.items() if ROLES.get(item[7]) in ("label", "icon", "separator", "scroll bar")}
         self.nodes = {path: Node(self, items[path]) for path in order if path in items}
         for path, children in order.items():
             node = self.nodes.get(path)
@@ -222,6 +223,7 @@ class App:
 
     def __init__(self, session, program, seconds=20):
         self.program, self.events, self.name = program, 0, None
+        self.leaves = set()  # objects that have nothing in them
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         self.context = GLib.MainContext.new()
         self.context.push_thread_default()
@@ -273,6 +275,8 @@ class App:
         def ask(path):
             nonlocal asked
             order[path] = ()
+            if path in self.leaves:
+                return
             asked += 1
             self.bus.call(self.name, path, ATSPI + "Accessible", "GetChildren", None, None, Gio.DBusCallFlags.NONE, SECONDS * 1000, None, answered, path)
 

@@ -72,7 +72,7 @@ def build_file(*parts):
 
 def require(window=True):
     """End the test with a reason where it cannot run."""
-    missing = [name for name in ("Xvfb", "openbox", "dbus-daemon", "xdotool", "setpriv") if not shutil.which(name)]
+    missing = [name for name in ("Xvfb", "openbox", "xcompmgr", "xprop", "dbus-daemon", "xdotool", "setpriv") if not shutil.which(name)]
     if not os.access("/usr/libexec/at-spi-bus-launcher", os.X_OK):
         missing.append("at-spi2-core")
     try:
@@ -105,14 +105,15 @@ class Session:
         os.mkdir(os.path.join(self.dir, "config", "gtk-4.0"))
         with open(os.path.join(self.dir, "config", "gtk-4.0", "settings.ini"), "w", encoding="ascii") as file:
             file.write("[Settings]\ngtk-enable-animations=false\ngtk-cursor-blink=false\ngtk-font-name=Cantarell 11\n")
-        # Without a compositor GTK draws a thick border around windows, also where they fill the screen; no desktop looks like that.
+        # Openbox cannot tell a shadow from a window, so GTK draws a thick border, also around what fills the screen. No desktop looks like that.
         with open(os.path.join(self.dir, "config", "gtk-4.0", "gtk.css"), "w", encoding="ascii") as file:
-            file.write("window.solid-csd.maximized { margin: 0; padding: 0; border: none; box-shadow: none; }\n")
+            file.write("window.solid-csd.maximized { margin: 0; padding: 0; border: none; box-shadow: none; }\n"
+                       "window.solid-csd:not(.maximized) { margin: 0; padding: 1px; border: none; box-shadow: inset 0 0 0 1px #8888; }\n")
         self.env = {
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": os.environ.get("TZ", "UTC"), "HOME": self.path("home"),
             "XDG_CONFIG_HOME": self.path("config"), "XDG_DATA_HOME": self.path("data"), "XDG_CACHE_HOME": self.path("cache"),
             "XDG_STATE_HOME": self.path("state"), "XDG_RUNTIME_DIR": self.path("run"), "XDG_CONFIG_DIRS": self.path("config"),
-            "XDG_DATA_DIRS": "/usr/local/share:/usr/share", "XDG_CURRENT_DESKTOP": "GNOME",
+            "XDG_DATA_DIRS": os.path.abspath(os.path.join(HERE, "..", "..", "data")) + ":/usr/local/share:/usr/share", "XDG_CURRENT_DESKTOP": "GNOME",
             "GDK_BACKEND": "x11", "GSK_RENDERER": "cairo", "GSETTINGS_BACKEND": "memory", "GTK_USE_PORTAL": "0",
             "ADW_DISABLE_PORTAL": "1", "GTK_A11Y": "atspi", "GIO_USE_VFS": "local", "G_DEBUG": "fatal-criticals", "GVFS_DISABLE_FUSE": "1",
         }
@@ -226,6 +227,14 @@ class Screen:
             self.manager = self.session.spawn(["openbox", "--sm-disable", "--config-file", config], env=self.env, stdout=log, stderr=log)
         wait_for(lambda: "window id" in self._x("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), SESSION_SECONDS,
                  lambda: "openbox manages the screen; " + self.session.log("openbox.log"))
+        # Without a compositor what is see-through, the surroundings of a menu, is black.
+        with open(self.session.path("xcompmgr.log"), "ab") as log:
+            self.compositor = self.session.spawn(["xcompmgr", "-n"], env=self.env, stdout=log, stderr=log)
+        owner = "from ctypes import*;x=CDLL('libX11.so.6');x.XOpenDisplay.restype=c_void_p;d=x.XOpenDisplay(None);" \
+                "print(x.XGetSelectionOwner(c_void_p(d),x.XInternAtom(c_void_p(d),b'_NET_WM_CM_S0',0)))"
+        wait_for(lambda: self._x("/usr/bin/python3", "-c", owner).strip() not in ("", "0"), SESSION_SECONDS,
+                 lambda: "xcompmgr composes the screen; " + self.session.log("xcompmgr.log"))
+        self.point_at(self.width - 1, self.height - 1)  # out of the way: nothing is under the pointer
 
     def _x(self, *argv):
         return subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=20, check=False).stdout
@@ -268,7 +277,7 @@ class Screen:
     def close(self):
         for window in self.windows:
             window.end()
-        for child in (self.manager, self.server):
+        for child in (self.compositor, self.manager, self.server):
             child.kill()
             child.wait()
         self.session.screens.remove(self)

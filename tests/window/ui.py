@@ -153,9 +153,12 @@ class Window:
 
     def open(self, app):
         """To the page of an application."""
-        row = self.app.wait(lambda: next((node for node in self.tree().walk() if "row.open" in node.actions()
-                                          and node.first("button", f"More for {re.escape(app)}")), None), 10, lambda: f"a row for {app}")
-        row.press("row.open")
+        def row():
+            return next((node for node in self.tree().walk() if node.first("button", f"More for {re.escape(app)}") and "row.open" in node.actions()), None)
+        self.app.wait(lambda: self.names(), 10, "applications are listed")
+        if app not in self.names():
+            self.search(app)
+        self.app.wait(row, 10, lambda: f"there is a row for {app}").press("row.open")
 
     def back(self):
         self.press("Back")
