@@ -126,28 +126,24 @@ static void add_note(GString *text, guint64 count, char *note)
 
 static char *text_lost(guint64 n)
 {
-	return g_strdup_printf(
-		g_dngettext(GETTEXT_PACKAGE, "%'" G_GUINT64_FORMAT " event lost: more happened than could be recorded.",
-			    "%'" G_GUINT64_FORMAT " events lost: more happened than could be recorded.", (gulong)n),
-		n);
+	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%'lu event lost: more happened than could be recorded.",
+					   "%'lu events lost: more happened than could be recorded.", (gulong)n),
+			       (gulong)n);
 }
 
 static char *text_skipped(guint64 n)
 {
 	return g_strdup_printf(
-		g_dngettext(GETTEXT_PACKAGE,
-			    "%'" G_GUINT64_FORMAT " attempt was not shown as it happened: there were too many.",
-			    "%'" G_GUINT64_FORMAT " attempts were not shown as they happened: there were too many.",
-			    (gulong)n),
-		n);
+		g_dngettext(GETTEXT_PACKAGE, "%'lu attempt was not shown as it happened: there were too many.",
+			    "%'lu attempts were not shown as they happened: there were too many.", (gulong)n),
+		(gulong)n);
 }
 
 static char *text_dropped(guint64 n)
 {
-	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE,
-					   "%'" G_GUINT64_FORMAT " older line was left out to make room.",
-					   "%'" G_GUINT64_FORMAT " older lines were left out to make room.", (gulong)n),
-			       n);
+	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%'lu older line was left out to make room.",
+					   "%'lu older lines were left out to make room.", (gulong)n),
+			       (gulong)n);
 }
 
 /* What is missing from the list. */

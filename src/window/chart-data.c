@@ -82,16 +82,14 @@ void ngw_chart_data_read(NgwChartData *data, NgwPeriod period, gint64 now, gbool
 
 static char *allowed_text(guint64 count)
 {
-	return g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "%'" G_GUINT64_FORMAT " connection allowed",
-					   "%'" G_GUINT64_FORMAT " connections allowed", (gulong)count),
-			       count);
+	return g_strdup_printf(
+		g_dngettext(GETTEXT_PACKAGE, "%'lu connection allowed", "%'lu connections allowed", (gulong)count),
+		(gulong)count);
 }
 
 static char *blocked_text(const NgwChartData *data, guint64 count)
 {
-	return g_strdup_printf(data->is_simulation ? _("%'" G_GUINT64_FORMAT " would be blocked")
-						   : _("%'" G_GUINT64_FORMAT " blocked"),
-			       count);
+	return g_strdup_printf(data->is_simulation ? _("%'lu would be blocked") : _("%'lu blocked"), (gulong)count);
 }
 
 char *ngw_chart_summary(const NgwChartData *data)

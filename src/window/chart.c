@@ -145,8 +145,8 @@ static char *caption_text(const NgwChartData *data, const char *title, guint64 m
 	if (most == 0)
 		return g_strdup_printf(_("%s: none"), title);
 	if (data->step == 60)
-		return g_strdup_printf(_("%s: up to %'" G_GUINT64_FORMAT " a minute"), title, most);
-	return g_strdup_printf(_("%s: up to %'" G_GUINT64_FORMAT " in %u minutes"), title, most, data->step / 60);
+		return g_strdup_printf(_("%s: up to %'lu a minute"), title, (gulong)most);
+	return g_strdup_printf(_("%s: up to %'lu in %u minutes"), title, (gulong)most, data->step / 60);
 }
 
 /* A small piece of what the bars are drawn with, before each caption: the legend. */

@@ -270,16 +270,15 @@ static char *verify_text(NgwLogPage *self, GVariant *result, gboolean *ret_is_we
 
 	*ret_is_well = is_intact && (is_in_force || is_simulation);
 	if (is_intact)
-		chain = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE,
-						    "Intact: the %'" G_GUINT64_FORMAT " record was not changed.",
-						    "Intact: all %'" G_GUINT64_FORMAT " records fit together, "
+		chain = g_strdup_printf(g_dngettext(GETTEXT_PACKAGE, "Intact: the %'lu record was not changed.",
+						    "Intact: all %'lu records fit together, "
 						    "none was changed or removed.",
 						    (gulong)records),
-					records);
+					(gulong)records);
 	else if (bad > 0)
-		chain = g_strdup_printf(_("Not intact: record %'" G_GUINT64_FORMAT " does not fit the one before it. "
+		chain = g_strdup_printf(_("Not intact: record %'lu does not fit the one before it. "
 					  "Something was changed, removed or put in there."),
-					bad);
+					(gulong)bad);
 	else
 		return g_strdup(ngw_dict_string(result, "text", _("The log could not be verified.")));
 	if (is_simulation)

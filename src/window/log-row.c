@@ -32,8 +32,8 @@ static void row_show_raw(NgwLogRow *self)
 		const NgwLogData *data = ngw_log_record_data(self->record);
 
 		raw = ngw_log_raw(data);
-		text = g_strdup_printf(_("Record %" G_GUINT64_FORMAT ", %s\nHash %s\n\n%s"), data->seq,
-				       ngw_log_auth(data), data->hash, raw);
+		text = g_strdup_printf(_("Record %lu, %s\nHash %s\n\n%s"), (gulong)data->seq, ngw_log_auth(data),
+				       data->hash, raw);
 	}
 	label_show(self->raw, text);
 	gtk_button_set_icon_name(GTK_BUTTON(self->toggle), is_open ? "pan-up-symbolic" : "pan-down-symbolic");
