@@ -36,7 +36,7 @@ static void ngw_page_children_update(NgwPageSection *section, gboolean is_new)
 		self->is_asked = FALSE;
 	gtk_widget_set_visible(GTK_WIDGET(section), ngw_app_is_decided(ngw_page_section_app(section)));
 	ngw_page_row_set(self->row, _("They share its profile"), is_shared ? shared : own);
-	gtk_accessible_update_property(GTK_ACCESSIBLE(self->sharing), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+	ngw_page_button_name(self->sharing, name);
 	gtk_widget_set_sensitive(self->sharing, !data->is_managed && !self->is_asked &&
 							(is_shared ? view->may_loosen : view->may_tighten));
 	if (self->is_asked)

@@ -118,7 +118,7 @@ static void show_menu(NgwPageControl *self, NgwApp *app)
 	g_autofree char *name = g_strdup_printf(_("Another profile for %s for a while"), data->name);
 	g_autoptr(GMenu) menu = NULL;
 
-	gtk_accessible_update_property(GTK_ACCESSIBLE(self->menu), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+	ngw_page_button_name(self->menu, name);
 	gtk_widget_set_visible(self->while_row, !is_locked(NGW_PAGE_SECTION(self)));
 	if (gtk_menu_button_get_menu_model(GTK_MENU_BUTTON(self->menu)) && self->menu_without == without)
 		return;

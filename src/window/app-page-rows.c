@@ -3,6 +3,7 @@
 #include "window/app-page-rows.h"
 
 #define KEY "ngw-key"     /* of an item's row */
+#define NAME "ngw-name"   /* of a button */
 #define EXTRA "ngw-extra" /* of the note and of "and 123 more" */
 
 GtkWidget *ngw_page_list_new(const char *name)
@@ -163,6 +164,10 @@ GtkWidget *ngw_page_fact_new(const char *title, const char *value, const char *i
 
 void ngw_page_button_name(GtkWidget *button, const char *name)
 {
+	/* Said once: each time is a message to whoever reads the screen. */
+	if (g_strcmp0(g_object_get_data(G_OBJECT(button), NAME), name) == 0)
+		return;
+	g_object_set_data_full(G_OBJECT(button), NAME, g_strdup(name), g_free);
 	gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
 }
 
