@@ -38,8 +38,10 @@ typedef enum {
 
 typedef struct {
 	char *path;
-	guint kinds;     /* bits 1 << Kind */
-	GPtrArray *apps; /* ids (GRefString) whose executables it may hold */
+	guint kinds; /* bits 1 << Kind */
+	GHashTable
+		*names; /* of what lies in it, to ids (GPtrArray of GRefString) whose executable that is or leads to */
+	GPtrArray *any; /* ids for which any name may: a pattern, or the folder was reached by a symbolic link */
 } Folder;
 
 struct _NgWatch {
@@ -63,7 +65,8 @@ static void folder_free(gpointer data)
 {
 	Folder *folder = data;
 
-	g_clear_pointer(&folder->apps, g_ptr_array_unref);
+	g_clear_pointer(&folder->names, g_hash_table_unref);
+	g_clear_pointer(&folder->any, g_ptr_array_unref);
 	g_free(folder->path);
 	g_free(folder);
 }
@@ -113,16 +116,55 @@ static void watch_files(NgWatch *watch)
 	watch_folder_or_above(watch, watch->engine->options->config, KIND_CONFIG);
 }
 
-static void watch_app(NgWatch *watch, const NgPolicyApp *app)
+/* What must appear in or vanish from `folder` to change what the entry means; NULL: it may be anything. */
+static const char *entry_name_in(const char *entry, const char *folder)
+{
+	const gsize length = g_str_equal(folder, "/") ? 0 : strlen(folder);
+
+	if (strncmp(entry, folder, length) != 0 || entry[length] != '/' || strpbrk(entry, "*?[\\"))
+		return NULL;
+	return entry + length + 1;
+}
+
+static GPtrArray *ids_new(void)
+{
+	return g_ptr_array_new_with_free_func((GDestroyNotify)g_ref_string_release);
+}
+
+static GPtrArray *folder_ids_for_name(Folder *folder, const char *name)
+{
+	GPtrArray *ids;
+
+	if (!folder->names)
+		folder->names =
+			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+	ids = g_hash_table_lookup(folder->names, name);
+	if (!ids) {
+		ids = ids_new();
+		g_hash_table_insert(folder->names, g_strdup(name), ids);
+	}
+	return ids;
+}
+
+static void folder_add(Folder *folder, const char *entry, char *id)
+{
+	const char *at = entry_name_in(entry, folder->path);
+	g_autofree char *name = at ? g_strndup(at, strcspn(at, "/")) : NULL;
+
+	if (!name && !folder->any)
+		folder->any = ids_new();
+	g_ptr_array_add(name ? folder_ids_for_name(folder, name) : folder->any, g_ref_string_acquire(id));
+}
+
+/* FALSE: one of the folders is not watched. */
+static gboolean watch_entry(NgWatch *watch, const char *entry, char *id)
 {
 	g_autoptr(GHashTable) folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	GHashTableIter iter;
 	gpointer path;
-	char *id = g_ref_string_new(app->id);
 	gboolean all = TRUE;
 
-	for (char **entry = app->executables; *entry; entry++)
-		ng_identity_folders(*entry, folders);
+	ng_identity_folders(entry, folders);
 	g_hash_table_iter_init(&iter, folders);
 	while (g_hash_table_iter_next(&iter, &path, NULL)) {
 		Folder *folder = NULL;
@@ -133,12 +175,20 @@ static void watch_app(NgWatch *watch, const NgPolicyApp *app)
 			all = FALSE;
 			continue;
 		}
-		if (!folder->apps)
-			folder->apps = g_ptr_array_new_with_free_func((GDestroyNotify)g_ref_string_release);
-		g_ptr_array_add(folder->apps, g_ref_string_acquire(id));
+		folder_add(folder, entry, id);
 		if (!g_hash_table_contains(watch->known, path))
 			g_hash_table_add(watch->dirty, g_strdup(id));
 	}
+	return all;
+}
+
+static void watch_app(NgWatch *watch, const NgPolicyApp *app)
+{
+	char *id = g_ref_string_new(app->id);
+	gboolean all = TRUE;
+
+	for (char **entry = app->executables; *entry; entry++)
+		all &= watch_entry(watch, *entry, id);
 	g_ref_string_release(id);
 	if (!all)
 		g_ptr_array_add(watch->unwatched, g_strdup(app->id));
@@ -244,37 +294,21 @@ static gboolean watch_look(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* Could `name` appearing in or vanishing from `folder` change what this entry means? A folder that is not on the way by
- * its name was reached by a symbolic link: then yes. */
-static gboolean entry_is_touched(const char *entry, const char *folder, const char *name)
+static void watch_touched(NgWatch *watch, const GPtrArray *ids, const struct inotify_event *event)
 {
-	const gsize length = g_str_equal(folder, "/") ? 0 : strlen(folder);
-	const gsize name_length = strlen(name);
-	const char *rest = entry + length;
-
-	if (strncmp(entry, folder, length) != 0 || *rest != '/' || strpbrk(entry, "*?["))
-		return TRUE;
-	rest++;
-	return strncmp(rest, name, name_length) == 0 && (rest[name_length] == '\0' || rest[name_length] == '/');
+	for (guint i = 0; ids && i < ids->len; i++)
+		g_hash_table_add(watch->dirty, g_strdup(g_ptr_array_index(ids, i)));
+	/* A folder on the way came or went: others are to be watched. */
+	watch->rebuild |= ids && ids->len > 0 && (event->mask & IN_ISDIR) != 0;
 }
 
 static void watch_executable(NgWatch *watch, const Folder *folder, const struct inotify_event *event)
 {
 	const char *name = event->len > 0 ? event->name : "";
 
-	for (guint i = 0; folder->apps && i < folder->apps->len; i++) {
-		const char *id = g_ptr_array_index(folder->apps, i);
-		const NgPolicyApp *app = ng_policy_find(watch->engine->policy, id);
-
-		for (char **entry = app ? app->executables : NULL; entry && *entry; entry++) {
-			if (entry_is_touched(*entry, folder->path, name)) {
-				g_hash_table_add(watch->dirty, g_strdup(id));
-				/* A folder on the way came or went: others are to be watched. */
-				watch->rebuild |= (event->mask & IN_ISDIR) != 0;
-				break;
-			}
-		}
-	}
+	if (folder->names)
+		watch_touched(watch, g_hash_table_lookup(folder->names, name), event);
+	watch_touched(watch, folder->any, event);
 }
 
 static void watch_event(NgWatch *watch, GHashTable *folders, const struct inotify_event *event)
