@@ -2,30 +2,21 @@
 # SPDX-License-Identifier: MIT
 """The installed unit under a real systemd: what it hardens leaves the guard whole.
 
-systemd is process 1 of namespaces of its own, on an overlay of this machine's root with `meson install` in it (boot.sh). Its
-cgroup tree begins at a cgroup of the test's, and so the guard that the unit starts, with no option, guards that and nothing else.
-With the first process all of it goes: mounts, network, pinned programs."""
+systemd is process 1 of namespaces of its own (machine.py), on an overlay of this machine's root with `meson install` in it
+(boot.sh)."""
 
-import contextlib
-import ctypes
 import os
-import secrets
-import select
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 from guard import children_of
-from lab import build_file, cgroup2_mount, require, wait_for
+from lab import build_file, require, wait_for
+from machine import SYSTEMD, Machine, line_of
 from tap import Skip, Tap, expect, expect_equal, skip_all
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-SYSTEMD = "/lib/systemd/systemd"
 PORT = 8000
-PR_SET_PDEATHSIG = 1
 # CAP_DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, SYS_ADMIN, PERFMON, BPF: see src/guardd/enforcer.c.
 ENFORCER_POWER = sum(1 << number for number in (2, 12, 19, 21, 38, 39))
 
@@ -43,103 +34,8 @@ except OSError as error:
 """
 
 
-def die_with_parent():
-    """However the test ends, process 1 of the namespaces ends with it, and everything in them."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-class Machine:
-    def __init__(self):
-        self.work = tempfile.mkdtemp(prefix="ng-boot-")
-        self.cgroup = os.path.join(cgroup2_mount(), "ng-test-" + secrets.token_hex(4))
-        os.mkdir(self.cgroup)
-        self.log = open(os.path.join(self.work, "log"), "w+b")
-        enter = 'echo $$ > "$0/cgroup.procs" && exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child "$@"'
-        self.unshare = subprocess.Popen(
-            ["sh", "-c", enter, self.cgroup, "sh", os.path.join(HERE, "boot.sh"), build_file(), self.work],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=die_with_parent)
-        self.children = []
-        self.pid = None
-
-    def start(self):
-        """Until systemd says that it has done what it was told."""
-        self.pid = wait_for(self._init, 60, "systemd runs")
-        wait_for(lambda: self.call("test", "-S", "/run/systemd/private").returncode == 0, 30, "systemd listens")
-        state = self.call("systemctl", "is-system-running", "--wait", seconds=60).stdout.strip()
-        expect(state in ("running", "degraded"), f"systemd says it is {state}")
-
-    def _init(self):
-        if self.unshare.poll() is not None:
-            self.log.seek(0)
-            raise Skip("a root of its own for systemd cannot be made here: " + self.log.read().decode(errors="replace").strip()[-200:])
-        for pid in children_of(self.unshare.pid):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/exe").endswith("/systemd"):
-                    return pid
-        return None
-
-    def call(self, *argv, seconds=30):
-        """Run with all power in there, outside the guarded cgroup."""
-        return subprocess.run(["nsenter", "-t", str(self.pid), "-a", *argv], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=seconds, check=False)
-
-    def must(self, *argv, seconds=30):
-        done = self.call(*argv, seconds=seconds)
-        expect(done.returncode == 0, f"{' '.join(argv)}: exit {done.returncode}: {done.stdout.strip()} {done.stderr.strip()}")
-        return done.stdout
-
-    def service(self, *argv, **options):
-        """Run as a unit of its own: in the guarded cgroup."""
-        return self.call("systemd-run", "--quiet", "--wait", "--pipe", "--collect", *argv, **options)
-
-    def spawn(self, *argv):
-        child = subprocess.Popen(["nsenter", "-t", str(self.pid), "-a", "systemd-run", "--quiet", "--wait", "--pipe", "--collect", *argv],
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
-        self.children.append(child)
-        return child
-
-    def show(self, name, unit="netguardd.service"):
-        return self.must("systemctl", "show", "--property", name, "--value", unit).strip()
-
-    def main_pid(self):
-        """The engine's, as this test's own namespace counts."""
-        inner = self.show("MainPID")
-        for folder, _folders, _files in os.walk(self.cgroup):
-            with open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as pids:
-                for pid in pids.read().split():
-                    with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii") as status:
-                        if f"NSpid:\t{pid}\t{inner}\n" in status.read():
-                            return int(pid)
-        raise AssertionError(f"process {inner} of the unit is not in the cgroup")
-
-    def fetch(self, program):
-        return self.service(program, "-sS", "--max-time", "5", "-o", "/dev/null", f"http://127.0.0.1:{PORT}").returncode
-
-    def close(self):
-        if self.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        for child in [self.unshare, *self.children]:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(10)
-        for folder, _folders, _files in os.walk(self.cgroup, topdown=False):
-            wait_for(lambda folder=folder: _rmdir(folder), 10, f"{folder} is removed")
-        self.log.close()
-        shutil.rmtree(self.work)
-
-
-def _rmdir(path):
-    with contextlib.suppress(OSError):
-        os.rmdir(path)
-        return True
-    return not os.path.exists(path)
-
-
-def line_of(child, seconds=20):
-    """The next line it prints. Each is written whole and nothing is read ahead: the pipe says when there is one."""
-    ready, _, _ = select.select([child.stdout], [], [], seconds)
-    expect(ready, f"after {seconds} s the program has said nothing")
-    return child.stdout.readline().decode(errors="replace").strip()
+def fetch(machine, program):
+    return machine.service(program, "-sS", "--max-time", "5", "-o", "/dev/null", f"http://127.0.0.1:{PORT}").returncode
 
 
 def power_of(pid):
@@ -177,9 +73,9 @@ def check_programs(machine):
     server = machine.spawn("python3", "-u", "-m", "http.server", "--bind", "127.0.0.1", str(PORT))
     expect("Serving" in line_of(server), "a server answers")
     for path in ("/usr/bin/curl", "/home/ng-curl", "/tmp/ng-curl"):
-        expect_equal(machine.fetch(path), 0, f"{path} fetches")
+        expect_equal(fetch(machine, path), 0, f"{path} fetches")
         machine.must("netguard", "set", path, "offline", "--name", path.replace("/", "-").strip("-"))
-        expect_equal(machine.fetch(path), 7, f"{path}, Offline, fails to connect")
+        expect_equal(fetch(machine, path), 7, f"{path}, Offline, fails to connect")
 
 
 def check_socket_elsewhere(machine):
@@ -209,16 +105,16 @@ def close_elsewhere(machine):
 
 def check_stop_and_start(machine):
     machine.must("systemctl", "stop", "netguardd")
-    expect_equal(machine.fetch("/home/ng-curl"), 7, "Offline while the unit is stopped")
+    expect_equal(fetch(machine, "/home/ng-curl"), 7, "Offline while the unit is stopped")
     machine.must("systemctl", "start", "netguardd")
-    expect_equal(machine.fetch("/home/ng-curl"), 7, "Offline after the next start")
+    expect_equal(fetch(machine, "/home/ng-curl"), 7, "Offline after the next start")
     check_in_force(machine)
 
 
 def check_killed(machine):
     before = int(machine.show("NRestarts"))
     os.kill(machine.main_pid(), signal.SIGKILL)
-    expect_equal(machine.fetch("/home/ng-curl"), 7, "Offline after the engine was killed")
+    expect_equal(fetch(machine, "/home/ng-curl"), 7, "Offline after the engine was killed")
     wait_for(lambda: int(machine.show("NRestarts")) > before and machine.show("ActiveState") == "active", 20, "it runs again")
     check_in_force(machine)
 
@@ -237,7 +133,7 @@ def check_removed(machine):
     enforcer = machine.must("sh", "-c", "ls /usr/lib/netguard/netguard-enforcer /usr/local/lib/netguard/netguard-enforcer 2>/dev/null || :")
     machine.must(enforcer.split()[0], "--remove")
     expect_equal(machine.must("find", "/sys/fs/bpf/netguard", "-type", "f").strip(), "", "what is left pinned")
-    expect_equal(machine.fetch("/home/ng-curl"), 0, "the program fetches again")
+    expect_equal(fetch(machine, "/home/ng-curl"), 0, "the program fetches again")
 
 
 def main():
@@ -246,7 +142,8 @@ def main():
         skip_all("systemd is not installed")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    tap, machine = Tap(), Machine()
+    tap, work = Tap(), tempfile.TemporaryDirectory(prefix="ng-boot-")
+    machine = Machine(work.name, "boot.sh", build_file(), work.name)
     try:
         try:
             machine.start()
@@ -278,6 +175,7 @@ def main():
             print("# " + machine.call("sh", "-c", "systemctl status --no-pager netguardd; journalctl --no-pager -n 30").stdout.replace("\n", "\n# "))
     finally:
         machine.close()
+        work.cleanup()
     return tap.finish()
 
 
