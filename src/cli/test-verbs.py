@@ -4,6 +4,7 @@
 
 import re
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from verbs_world import APPS, ATTEMPT, STATUS, contains, equal, run_all, test  # noqa: E402
@@ -134,6 +135,37 @@ def no_verb_is_status_and_list(w):
     contains(r.out, "Protecting.", "curl", "Firefox")
     both = w.run("--json").json()
     equal((both["status"]["state"], len(both["applications"])), ("protecting", 2))
+
+
+ACTIVITY = ("({'step': <uint32 300>, 'buckets': <[(int64 %d, uint64 30, uint64 10), (%d, 0, 1)]>, 'complete': <%s>, "
+            "'denied-today': <{'curl': uint64 7, '': 2}>},)")
+
+
+@test
+def activity_draws_what_was_allowed_and_blocked(w):
+    now = int(time.time())
+    first, last = now - 1800 - (now - 1800) % 300, now - now % 300
+    w.mock.reply("GetStatus", STATUS)
+    w.mock.reply("GetActivity", ACTIVITY % (first, last, "true"))
+    r = w.run("activity")
+    equal((r.code, r.err), (0, ""), r)
+    contains(w.calls()[0], "'step': <uint32 300>", "'since': <int64 ")
+    rows = [line.split() for line in r.out.splitlines()]
+    equal(rows[0][:3], ["From", "Allowed", "Blocked"])
+    by_time = {row[0]: row[1:] for row in rows[1:14] if row}
+    equal(by_time[time.strftime("%H:%M", time.gmtime(first))], ["30", "10", "+" * 30 + "x" * 10])
+    equal(by_time[time.strftime("%H:%M", time.gmtime(last))], ["0", "1", "x"])
+    equal(len(by_time), 13)
+    contains(r.out, "Blocked today (UTC)\n", "  curl: 7\n", "  (default): 2\n")
+    equal(w.run("activity", "--json").json()["denied-today"]["curl"], 7)
+    w.calls()
+    w.run("activity", "--since", "2d")
+    contains(w.calls()[0], "'step': <uint32 14400>")
+    w.mock.reply("GetActivity", ACTIVITY % (first, last, "false"))
+    w.mock.reply("GetStatus", "({'state': <'simulation'>},)")
+    r = w.run("activity")
+    contains(r.out, "Would be blocked")
+    contains(r.err, "did not run all that time")
 
 
 @test
