@@ -63,6 +63,7 @@ class Terminal:
         self.said = self.said.partition(words)[2]
 
     def type(self, text):
+        w.wait_until_silent(self.terminal)
         os.write(self.terminal, text.encode())
 
     def end(self):

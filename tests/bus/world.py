@@ -23,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 import xml.etree.ElementTree as ET
 
@@ -303,6 +304,11 @@ class Caller:
             self.leave()
 
 
+def wait_until_silent(terminal):
+    """Whoever reads a password has switched the echo off: what is typed before that is thrown away by pkttyagent."""
+    wait_for(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, 20, "the terminal does not echo")
+
+
 class TextAgent:
     """pkttyagent on a terminal of its own, for one process."""
 
@@ -330,6 +336,7 @@ class TextAgent:
                     raise AssertionError(f"the agent ended; it said {self.said!r}") from None
 
     def type(self, text):
+        wait_until_silent(self.terminal)
         self.said = ""
         os.write(self.terminal, text.encode() + b"\n")
 
