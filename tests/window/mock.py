@@ -178,7 +178,8 @@ class Mock:
         answer = getattr(self, "do_" + command.pop("do"))(**command)
         self.tell_changes()
         for connection in self.connections:
-            connection.flush_sync(None)
+            if not connection.is_closed():  # what "down" and "drop" closed is forgotten a moment later
+                connection.flush_sync(None)
         return answer
 
     def do_scene(self, name, count=None):
