@@ -121,6 +121,15 @@ static void dialog_searched(NgwAddDialog *self)
 	dialog_chosen(self);
 }
 
+/* The entry takes Escape for itself: first it clears what was typed, then it closes the dialog. */
+static void dialog_search_stopped(NgwAddDialog *self)
+{
+	if (*gtk_editable_get_text(GTK_EDITABLE(self->search)))
+		gtk_editable_set_text(GTK_EDITABLE(self->search), "");
+	else
+		gtk_window_close(GTK_WINDOW(self));
+}
+
 /* --- the lists --- */
 
 static void dialog_list_installed(NgwAddDialog *self)
@@ -265,6 +274,7 @@ static void ngw_add_dialog_class_init(NgwAddDialogClass *class)
 	gtk_widget_class_bind_template_child(widget, NgwAddDialog, profile);
 	gtk_widget_class_bind_template_child(widget, NgwAddDialog, open);
 	gtk_widget_class_bind_template_callback(widget, dialog_searched);
+	gtk_widget_class_bind_template_callback(widget, dialog_search_stopped);
 	gtk_widget_class_bind_template_callback(widget, dialog_chosen);
 	gtk_widget_class_bind_template_callback(widget, dialog_activated);
 	gtk_widget_class_bind_template_callback(widget, dialog_choose_file);
