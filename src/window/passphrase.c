@@ -6,7 +6,6 @@
 #include "window/passphrase.h"
 
 #include <adwaita.h>
-#include <glib/gi18n.h>
 
 #include "window/application.h"
 
