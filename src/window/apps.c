@@ -278,6 +278,7 @@ static void apps_remove_gone(NgwApps *self, Refresh *refresh)
 			continue;
 		}
 		g_ptr_array_remove_range(self->items, start, end - start);
+		apps_index(self); /* who hears of it may look others up */
 		g_list_model_items_changed(G_LIST_MODEL(self), start, end - start, 0);
 		end = start;
 	}

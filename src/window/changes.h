@@ -30,7 +30,8 @@ const char *ngw_duration_text(NgwDuration duration);  /* _("for 15 minutes") */
 /* The end of a change: `error` is NULL or why nothing changed (already told in a toast). */
 typedef void (*NgwChangeDone)(const GError *error, gpointer user_data);
 
-/* Set `app`'s profile; ngw_app_pending() says so meanwhile. With a toast and Undo. `reason` may be NULL: it stays. */
+/* Set `app`'s profile; ngw_app_pending() says so meanwhile. With a toast and Undo. Without a `reason` (NULL) there is
+ * none: the one before was for the decision before. */
 void ngw_change_profile(GtkWidget *widget, NgwApp *app, NgwProfile profile, NgwDuration duration, const char *reason);
 /* Several at once; one toast, one Undo. `apps` are NgwApp. */
 void ngw_change_profiles(GtkWidget *widget, GPtrArray *apps, NgwProfile profile, NgwDuration duration);
