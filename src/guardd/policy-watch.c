@@ -53,6 +53,7 @@ struct _NgWatch {
 	guint look;
 	GHashTable *folders;  /* watch descriptor -> Folder */
 	GHashTable *dirty;    /* ids to be looked for again */
+	GHashTable *watched;  /* ids to the hash of their entries, as watched */
 	GHashTable *known;    /* paths that were watched until now: nothing in them went unnoticed */
 	GPtrArray *unwatched; /* ids with a folder that is not watched */
 	gboolean reload;      /* application files or settings may have changed */
@@ -182,14 +183,26 @@ static gboolean watch_entry(NgWatch *watch, const char *entry, char *id)
 	return all;
 }
 
-static void watch_app(NgWatch *watch, const NgPolicyApp *app)
+static GHashTable *watched_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, (GDestroyNotify)g_ref_string_release, NULL);
+}
+
+/* `before`: what was watched until now. Of an application that was not, events have passed unnoticed. */
+static void watch_app(NgWatch *watch, const NgPolicyApp *app, GHashTable *before)
 {
 	char *id = g_ref_string_new(app->id);
 	gboolean all = TRUE;
+	guint hash = 1;
+	gpointer was;
 
-	for (char **entry = app->executables; *entry; entry++)
+	for (char **entry = app->executables; *entry; entry++) {
 		all &= watch_entry(watch, *entry, id);
-	g_ref_string_release(id);
+		hash = hash * 31 + g_str_hash(*entry);
+	}
+	if (!g_hash_table_lookup_extended(before, id, NULL, &was) || GPOINTER_TO_UINT(was) != hash)
+		g_hash_table_add(watch->dirty, g_strdup(id));
+	g_hash_table_insert(watch->watched, id, GUINT_TO_POINTER(hash));
 	if (!all)
 		g_ptr_array_add(watch->unwatched, g_strdup(app->id));
 }
@@ -219,11 +232,13 @@ static void watch_build(NgWatch *watch)
 {
 	GPtrArray *apps = ng_policy_apps(watch->engine->policy);
 	g_autoptr(GHashTable) folders = watch->folders;
+	g_autoptr(GHashTable) before = watch->watched;
 	const int fd = watch->fd;
 
 	watch_note_known(watch);
 	g_clear_handle_id(&watch->source, g_source_remove);
 	watch->folders = g_hash_table_new_full(NULL, NULL, NULL, folder_free);
+	watch->watched = watched_new();
 	watch->built_us = g_get_monotonic_time();
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	g_ptr_array_set_size(watch->unwatched, 0);
@@ -231,7 +246,7 @@ static void watch_build(NgWatch *watch)
 		watch->source = g_unix_fd_add(watch->fd, G_IO_IN, watch_readable, watch);
 	watch_files(watch);
 	for (guint i = 0; i < apps->len; i++)
-		watch_app(watch, g_ptr_array_index(apps, i));
+		watch_app(watch, g_ptr_array_index(apps, i), before);
 	if (watch->unwatched->len > 0 && watch->look == 0)
 		watch->look = g_timeout_add_seconds(NG_WATCH_LOOK_S, watch_look, watch);
 	else if (watch->unwatched->len == 0)
@@ -386,6 +401,7 @@ NgWatch *ng_watch_new(NgEngine *engine)
 	watch->engine = engine;
 	watch->fd = -1;
 	watch->folders = g_hash_table_new_full(NULL, NULL, NULL, folder_free);
+	watch->watched = watched_new();
 	watch->dirty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	watch->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	watch->unwatched = g_ptr_array_new_with_free_func(g_free);
@@ -404,6 +420,7 @@ void ng_watch_free(NgWatch *watch)
 	if (watch->fd >= 0)
 		close(watch->fd);
 	g_hash_table_unref(watch->folders);
+	g_hash_table_unref(watch->watched);
 	g_hash_table_unref(watch->dirty);
 	g_hash_table_unref(watch->known);
 	g_ptr_array_unref(watch->unwatched);

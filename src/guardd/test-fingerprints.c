@@ -220,15 +220,37 @@ static void test_pattern(void)
 	world_free(world);
 }
 
+/* Before the service has come to watch a new application's file. */
+static void test_at_once(void)
+{
+	World *world = world_started();
+	g_autofree char *other = world_path(world, "exes/other");
+	const char *const names[] = { "tool", "second", "third" };
+
+	/* Its folder is watched for another already. */
+	world_write(world, "exes/other", "x");
+	set(world, other, "offline");
+	wait_for(world, "other", "x", "");
+	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *name = g_strdup_printf("exes/%s", names[i]), *path = world_path(world, name);
+
+		world_write(world, name, "one");
+		set(world, path, "offline");
+		wait_for(world, names[i], "one", "");
+		world_write(world, name, "two");
+		wait_for(world, names[i], "one", names[i]);
+	}
+	world_free(world);
+}
+
 static void test_signal(void)
 {
 	World *world = world_started();
 	g_autoptr(Raw) raw = raw_new(world, geteuid());
-	g_autoptr(GVariant) body = NULL;
 
 	make_tool(world, "one");
 	wait_for(world, "tool", "one", "");
-	body = raw_call(raw, "Subscribe", NULL, NULL);
+	g_variant_unref(raw_call(raw, "Subscribe", NULL, NULL));
 	world_write(world, "exes/tool", "two");
 	for (gboolean is_told = FALSE; !is_told;) {
 		g_autoptr(GDBusMessage) message = raw_read(raw);
@@ -255,6 +277,7 @@ int main(int argc, char **argv)
 	ADD("what changed while the service was away is seen, and remembered", test_restart);
 	ADD("what cannot be read has no fingerprint, or counts as changed", test_unreadable);
 	ADD("a new file of a pattern is changed until it is approved", test_pattern);
+	ADD("a file that is replaced right after the decision is noticed", test_at_once);
 	ADD("subscribers are told", test_signal);
 	return g_test_run();
 }

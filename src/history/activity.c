@@ -68,7 +68,6 @@ gboolean ng_history_ran(NgHistory *history, gint64 since, gint64 run_start)
 {
 	gint64 from = run_start; /* it ran from here on */
 	sqlite3_stmt *statement;
-	int code;
 
 	if (since >= run_start)
 		return TRUE;
@@ -77,8 +76,7 @@ gboolean ng_history_ran(NgHistory *history, gint64 since, gint64 run_start)
 	statement = ng_history_sql(history, NG_SQL_RUNS);
 	sqlite3_bind_int64(statement, 1, since);
 	sqlite3_bind_int64(statement, 2, run_start);
-	while (from > since && (code = sqlite3_step(statement)) == SQLITE_ROW &&
-	       sqlite3_column_int64(statement, 1) >= from)
+	while (from > since && sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int64(statement, 1) >= from)
 		from = sqlite3_column_int64(statement, 0);
 	sqlite3_reset(statement);
 	return from <= since;
