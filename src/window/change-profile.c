@@ -277,6 +277,7 @@ static void batch_next(Batch *batch)
 {
 	g_autoptr(GtkWidget) widget = g_weak_ref_get(&batch->widget);
 	const Wish *wish;
+	g_autofree char *about = NULL;
 	GVariantBuilder options;
 	NgwApp *app;
 
@@ -291,14 +292,20 @@ static void batch_next(Batch *batch)
 	batch->before = app ? wish_of_now(app) : NULL;
 	g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
 	if (wish->profile == NGW_PROFILE_NONE) {
-		ngw_change_call(widget, "Forget", g_variant_new("(sa{sv})", wish->key, &options), 1, "(a{sv})",
-				wish_answered, batch);
+		g_autofree char *what = g_strdup_printf(_("Forget the decision on %s"), wish->name);
+
+		ngw_change_call_about(widget, what, "Forget", g_variant_new("(sa{sv})", wish->key, &options), 1,
+				      "(a{sv})", wish_answered, batch);
 		return;
 	}
 	wish_options(wish, &options);
-	ngw_change_call(widget, "SetProfile",
-			g_variant_new("(ssa{sv})", wish->key, ngw_profile_word(wish->profile), &options), 2, "(a{sv})",
-			wish_answered, batch);
+	about = batch->wishes->len > 1
+			? g_strdup_printf(_("Set %u applications to %s"), batch->wishes->len,
+					  ngw_profile_title(wish->profile))
+			: g_strdup_printf(_("Set %s to %s"), wish->name, ngw_profile_title(wish->profile));
+	ngw_change_call_about(widget, about, "SetProfile",
+			      g_variant_new("(ssa{sv})", wish->key, ngw_profile_word(wish->profile), &options), 2,
+			      "(a{sv})", wish_answered, batch);
 }
 
 /* --- the beginnings --- */

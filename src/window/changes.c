@@ -201,8 +201,8 @@ static void change_start(Change *change, const char *passphrase)
 	ngw_guard_call(change->guard, change->method, parameters, change->reply_type, NULL, change_answered, change);
 }
 
-static void change_call(GtkWidget *widget, const char *what, const char *method, GVariant *parameters,
-			int options_index, const char *reply_type, NgwChangeReply callback, gpointer user_data)
+void ngw_change_call_about(GtkWidget *widget, const char *what, const char *method, GVariant *parameters,
+			   int options_index, const char *reply_type, NgwChangeReply callback, gpointer user_data)
 {
 	Change *change = g_new0(Change, 1);
 	NgwWindow *window = window_for(widget);
@@ -222,7 +222,7 @@ static void change_call(GtkWidget *widget, const char *what, const char *method,
 void ngw_change_call(GtkWidget *widget, const char *method, GVariant *parameters, int options_index,
 		     const char *reply_type, NgwChangeReply callback, gpointer user_data)
 {
-	change_call(widget, NULL, method, parameters, options_index, reply_type, callback, user_data);
+	ngw_change_call_about(widget, NULL, method, parameters, options_index, reply_type, callback, user_data);
 }
 
 /* --- calls that only tell --- */
@@ -316,9 +316,9 @@ void ngw_change_details(GtkWidget *widget, NgwApp *app, const char *reason, cons
 		g_variant_builder_add(&options, "{sv}", "while", g_variant_new_string(data->while_word));
 		g_variant_builder_add(&options, "{sv}", "then", g_variant_new_string(ngw_profile_word(data->then)));
 	}
-	change_call(widget, told->said, "SetProfile",
-		    g_variant_new("(ssa{sv})", ngw_app_key(app), ngw_profile_word(data->profile), &options), 2,
-		    "(a{sv})", told_answered, told);
+	ngw_change_call_about(widget, told->said, "SetProfile",
+			      g_variant_new("(ssa{sv})", ngw_app_key(app), ngw_profile_word(data->profile), &options),
+			      2, "(a{sv})", told_answered, told);
 }
 
 void ngw_change_approve(GtkWidget *widget, NgwApp *app)
@@ -327,8 +327,8 @@ void ngw_change_approve(GtkWidget *widget, NgwApp *app)
 	Told *told = told_new(widget, app, g_strdup_printf(_("%s could not be approved"), name),
 			      g_strdup_printf(_("The new version of %s is approved"), name));
 
-	change_call(widget, told->said, "Approve", g_variant_new("(sa{sv})", ngw_app_key(app), NULL), 1, "(a{sv})",
-		    told_answered, told);
+	ngw_change_call_about(widget, told->said, "Approve", g_variant_new("(sa{sv})", ngw_app_key(app), NULL), 1,
+			      "(a{sv})", told_answered, told);
 }
 
 void ngw_change_pause(GtkWidget *widget, guint seconds)
@@ -336,8 +336,8 @@ void ngw_change_pause(GtkWidget *widget, guint seconds)
 	Told *told = told_new(widget, NULL, g_strdup(_("Network Guard could not be paused")),
 			      g_strdup(_("Paused: every program can reach the Internet")));
 
-	change_call(widget, _("Let every program reach the Internet for a while"), "Pause",
-		    g_variant_new("(ua{sv})", seconds, NULL), 1, "(a{sv})", told_answered, told);
+	ngw_change_call_about(widget, _("Let every program reach the Internet for a while"), "Pause",
+			      g_variant_new("(ua{sv})", seconds, NULL), 1, "(a{sv})", told_answered, told);
 }
 
 void ngw_change_resume(GtkWidget *widget)
@@ -345,7 +345,8 @@ void ngw_change_resume(GtkWidget *widget)
 	Told *told = told_new(widget, NULL, g_strdup(_("The decisions could not be put in force again")),
 			      g_strdup(_("The decisions are in force again")));
 
-	change_call(widget, told->said, "Resume", g_variant_new("(a{sv})", NULL), 0, "(a{sv})", told_answered, told);
+	ngw_change_call_about(widget, told->said, "Resume", g_variant_new("(a{sv})", NULL), 0, "(a{sv})", told_answered,
+			      told);
 }
 
 void ngw_change_panic(GtkWidget *widget)
@@ -353,5 +354,6 @@ void ngw_change_panic(GtkWidget *widget)
 	Told *told = told_new(widget, NULL, g_strdup(_("The programs could not be set Offline")),
 			      g_strdup(_("Everything is Offline until you resume")));
 
-	change_call(widget, told->said, "Panic", g_variant_new("(a{sv})", NULL), 0, "(a{sv})", told_answered, told);
+	ngw_change_call_about(widget, told->said, "Panic", g_variant_new("(a{sv})", NULL), 0, "(a{sv})", told_answered,
+			      told);
 }

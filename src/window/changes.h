@@ -54,6 +54,9 @@ void ngw_change_panic(GtkWidget *widget);
 typedef void (*NgwChangeReply)(GVariant *reply, const GError *error, gpointer user_data);
 void ngw_change_call(GtkWidget *widget, const char *method, GVariant *parameters, int options_index,
 		     const char *reply_type, NgwChangeReply callback, gpointer user_data);
+/* The same; `what` is the change in words, for the question. */
+void ngw_change_call_about(GtkWidget *widget, const char *what, const char *method, GVariant *parameters,
+			   int options_index, const char *reply_type, NgwChangeReply callback, gpointer user_data);
 
 /* A toast in the window that `widget` is in; with a button if `label` is not NULL, which runs `action`
  * (a detailed action name). */
