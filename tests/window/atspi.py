@@ -81,6 +81,10 @@ class Node:
     def window(self):
         return next((node for node in self.lineage() if node.role in WINDOWS), None)
 
+    def is_toolkits(self):
+        """A window that GTK or libadwaita make whole: of keyboard shortcuts (it has no name), or About."""
+        return self.role == "frame" and self.name in ("", "About", "Shortcuts")
+
     def find_all(self, role=None, name=None, shown=True, **states):
         """Objects in here of a role, whose name the regular expression matches whole, with states: pressed=True."""
         pattern = re.compile(name, re.DOTALL) if name is not None else None
@@ -347,12 +351,14 @@ class App:
 # --- judgements ---
 
 def unnamed(root):
-    """Operable objects that are shown without a name. Parts that GTK and libadwaita make inside a named object are theirs."""
+    """Operable objects that are shown without a name. Parts that GTK and libadwaita make themselves, in a named object, a toast, the
+    windows of shortcuts and About, are theirs and cannot be named."""
     found = []
     for node in root.walk():
         if node.role in OPERABLE and not node.name and node.is_shown():
             holders = [holder for holder in list(node.lineage())[1:5] if holder.role in ("combo box", "text", "entry", "password text")]
-            if not any(holder.name for holder in holders):
+            is_theirs = any(holder.raw_name == "AdwToastWidget" for holder in node.lineage()) or (node.window() and node.window().is_toolkits())
+            if not any(holder.name for holder in holders) and not is_theirs:
                 found.append(node)
     return found
 
@@ -363,7 +369,7 @@ def out_of_sight(root):
     found = []
     screen = root.app.program.screen
     for node in root.children:
-        if node.role in WINDOWS and (node.extents()[2] > screen.width or node.extents()[3] > screen.height):
+        if node.role in WINDOWS and not node.is_toolkits() and (node.extents()[2] > screen.width or node.extents()[3] > screen.height):
             found.append(node)
     for node in root.walk():
         window = node.window()

@@ -208,7 +208,7 @@ class Screen:
         reading, writing = os.pipe()
         with open(session.path("xvfb.log"), "ab") as log:
             self.server = session.spawn(["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp",
-                                         "-noreset", "-dpi", "96"], pass_fds=[writing], stdout=log, stderr=log)
+                                         "-noreset", "-ac", "-dpi", "96"], pass_fds=[writing], stdout=log, stderr=log)
         os.close(writing)
         with os.fdopen(reading) as file:
             number = file.readline().strip()
@@ -244,11 +244,13 @@ class Screen:
         self._x("xdotool", "key", "--clearmodifiers", *names)
 
     def maximize(self):
-        """Give the window that has the keyboard the whole screen."""
-        wait_for(lambda: self._x("xdotool", "getwindowfocus", "getwindowname").strip(), SESSION_SECONDS, "a window has the keyboard")
-        self.key("super+m")
-        wait_for(lambda: "MAXIMIZED_HORZ" in self._x("sh", "-c", "xprop -id $(xdotool getwindowfocus) _NET_WM_STATE"), SESSION_SECONDS,
-                 "the window has the whole screen")
+        """Give the window that has the keyboard the whole screen; the key is pressed until some window has heard it."""
+        def is_done():
+            if "MAXIMIZED_HORZ" in self._x("sh", "-c", "xprop -id $(xdotool getwindowfocus) _NET_WM_STATE"):
+                return True
+            self.key("super+m")
+            return False
+        wait_for(is_done, SESSION_SECONDS, "the window has the whole screen")
 
     def type(self, text):
         self._x("xdotool", "type", "--clearmodifiers", "--delay", "5", text)

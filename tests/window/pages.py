@@ -18,7 +18,7 @@ def apps_nothing_found(window, mock):
 
 
 def apps_several(window, mock):
-    window.press("Choose several")
+    window.main_menu("Choose Several")
     for name in ("curl", "Avahi"):
         window.find("check box", f"Choose {name}").click()
     window.sees("2 chosen")
