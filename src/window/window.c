@@ -23,7 +23,7 @@ struct _NgwWindow {
 	GtkBox *main;
 	AdwViewStack *views;
 	AdwViewSwitcherTitle *switcher_title;
-	GtkWidget *state, *state_icon, *state_label, *select, *search, *menu;
+	GtkWidget *state, *state_icon, *state_label, *select, *search, *menu, *switcher_bar;
 	NgwAppsPage *apps_page;
 	NgwAppPage *app_page;
 	guint folding;
@@ -107,6 +107,8 @@ static void window_fit_header(NgwWindow *self)
 	const gboolean is_apps = g_strcmp0(adw_view_stack_get_visible_child_name(self->views), "apps") == 0;
 	const gboolean is_narrow = adw_view_switcher_title_get_title_visible(self->switcher_title);
 
+	/* Shown, not slid in: on its way in GTK 4.8 gives what is in it a height of -1 and complains. */
+	gtk_widget_set_visible(self->switcher_bar, is_narrow);
 	gtk_widget_set_visible(self->state_label, !is_narrow);
 	gtk_widget_set_visible(self->select, is_apps && !is_narrow);
 	gtk_widget_set_visible(self->search, is_apps);
@@ -286,6 +288,7 @@ static void ngw_window_class_init(NgwWindowClass *class)
 	gtk_widget_class_bind_template_child(widget, NgwWindow, select);
 	gtk_widget_class_bind_template_child(widget, NgwWindow, search);
 	gtk_widget_class_bind_template_child(widget, NgwWindow, menu);
+	gtk_widget_class_bind_template_child(widget, NgwWindow, switcher_bar);
 	gtk_widget_class_install_action(widget, "win.pause", "u", do_pause);
 	gtk_widget_class_install_action(widget, "win.resume", NULL, do_resume);
 	gtk_widget_class_install_action(widget, "win.panic", NULL, do_panic);
