@@ -244,8 +244,11 @@ class App:
     def _find(self):
         self._must_run()
         for name, _path in self._call("org.a11y.atspi.Registry", ROOT, "Accessible", "GetChildren", "()", ())[0]:
-            answer = self.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetConnectionUnixProcessID",
-                                        GLib.Variant("(s)", (name,)), None, 0, SECONDS * 1000, None)
+            try:
+                answer = self.bus.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetConnectionUnixProcessID",
+                                            GLib.Variant("(s)", (name,)), None, 0, SECONDS * 1000, None)
+            except GLib.Error:
+                continue  # another program, which just ended
             if self.program.pid in lineage_of(answer.unpack()[0]):
                 return name
         return None

@@ -18,7 +18,10 @@ def apps_nothing_found(window, mock):
 
 
 def apps_several(window, mock):
-    window.main_menu("Choose Several")
+    if window.tree().first("button", "Choose several"):
+        window.press("Choose several")
+    else:  # there is no room for the button
+        window.main_menu("Choose Several")
     for name in ("curl", "Avahi"):
         window.find("check box", f"Choose {name}").click()
     window.sees("2 chosen")
