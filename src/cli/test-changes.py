@@ -33,6 +33,18 @@ def set_says_the_effect_and_how_many_connections_it_closed(w):
 
 
 @test
+def set_does_not_hide_what_an_application_may_do_all_the_same(w):
+    w.mock.reply("SetProfile", set_result(allow="<['0.0.0.0/1', '128.0.0.0/1']>", children="<'inherit'>"), "curl")
+    equal(w.run("set", "curl", "offline").out, "curl is now Offline: it cannot use the network, except what its 2 allowances "
+          "name. 2 open connections closed.\n")
+    w.mock.reply("SetProfile", set_result(allow="<['loopback']>", children="<'own'>"), "curl")
+    equal(w.run("set", "curl", "offline").out, "curl is now Offline: it cannot use the network, except what its 1 allowance "
+          "names; programs it starts answer for their own. 2 open connections closed.\n")
+    w.mock.reply("SetProfile", set_result(profile="<'online'>", allow="<['loopback']>"), "curl")
+    equal(w.run("set", "curl", "online").out, "curl is now Online: it can reach the Internet. 2 open connections closed.\n")
+
+
+@test
 def set_sends_each_option(w):
     w.mock.reply("SetProfile", set_result(), "curl")
     before = int(time.time())

@@ -158,6 +158,30 @@ static char *decision_text(const char *profile, GVariant *asked, GVariant *resul
 	return g_strdup_printf("%s until %s", title, end);
 }
 
+/* What it may do all the same, as a clause; "" if nothing. Owned by the caller. */
+static char *exceptions_text(GVariant *result)
+{
+	g_auto(GStrv) allow = ng_dict_strings(result, "allow");
+	const guint n = g_strv_length(allow);
+	const gboolean is_own = g_str_equal(ng_dict_string(result, "children"), "own");
+	GString *text = g_string_new(NULL);
+
+	if (g_str_equal(ng_dict_string(result, "profile"), "online"))
+		return g_string_free(text, FALSE);
+	if (options.allow) {
+		g_autofree char *all = g_strjoinv(", ", options.allow), *safe = ng_text_safe(all);
+
+		g_string_append_printf(text, "; also allowed: %s", safe);
+	} else if (n == 1) {
+		g_string_append(text, ", except what its 1 allowance names");
+	} else if (n > 1) {
+		g_string_append_printf(text, ", except what its %u allowances name", n);
+	}
+	if (is_own)
+		g_string_append(text, "; programs it starts answer for their own");
+	return g_string_free(text, FALSE);
+}
+
 static void show(const char *word, GVariant *result, GVariant *asked)
 {
 	const char *profile = ng_dict_string(result, "profile");
@@ -165,8 +189,7 @@ static void show(const char *word, GVariant *result, GVariant *asked)
 	g_autofree char *id = ng_text_safe(ng_dict_string(result, "id"));
 	g_autofree char *shown = ng_text_safe(word);
 	g_autofree char *decision = decision_text(profile, asked, result);
-	g_autofree char *allowed = options.allow ? g_strjoinv(", ", options.allow) : NULL;
-	g_autofree char *safe_allowed = ng_text_safe(allowed);
+	g_autofree char *exceptions = exceptions_text(result);
 	g_autofree char *closed =
 		ng_words_closed(ng_dict_number(result, "closed"), ng_dict_number(result, "not-closed"));
 
@@ -176,8 +199,8 @@ static void show(const char *word, GVariant *result, GVariant *asked)
 		ng_cli_print("%s is set to %s.\n", id, decision);
 		return;
 	}
-	ng_cli_print("%s is now %s: %s%s%s.%s%s\n", id, decision, effect ? effect : "",
-		     *safe_allowed ? "; also allowed: " : "", safe_allowed, closed ? " " : "", closed ? closed : "");
+	ng_cli_print("%s is now %s: %s%s.%s%s\n", id, decision, effect ? effect : "", exceptions, closed ? " " : "",
+		     closed ? closed : "");
 }
 
 static gboolean is_profile(const char *app, const char *text, const char *profile, GError **error)

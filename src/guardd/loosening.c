@@ -149,10 +149,31 @@ static gboolean loosens_at(const NgCourse *before, const NgCourse *after, gint64
 	return FALSE;
 }
 
+/* TRUE: `after` says more besides its profile than `before` said. An Online application gains nothing by it today, but
+ * whoever makes it Offline tomorrow would leave it all of that: so the profile does not matter. */
+static gboolean adds_exceptions(const NgPolicyApp *before, const NgPolicyApp *after)
+{
+	const NgPermit nothing = { 0 }, was = before ? ng_permit_of(before) : nothing, is = ng_permit_of(after);
+
+	if (is.flags & ~was.flags & (NG_APP_CLASS_MASK | NG_APP_CHILDREN_OWN))
+		return TRUE;
+	for (guint i = 0; i < is.n_allows; i++) {
+		gboolean is_old = FALSE;
+
+		for (guint j = 0; j < was.n_allows && !is_old; j++)
+			is_old = allow_is_in(&is.allows[i], &was.allows[j]);
+		if (!is_old)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 gboolean ng_course_loosens(const NgCourse *before, const NgCourse *after, gint64 now)
 {
 	const NgPolicyApp *const apps[] = { before->app, before->below, after->app, after->below };
 
+	if (after->app && adds_exceptions(before->app, after->app))
+		return TRUE;
 	if (loosens_at(before, after, now))
 		return TRUE;
 	for (guint i = 0; i < G_N_ELEMENTS(apps); i++) {

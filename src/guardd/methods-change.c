@@ -60,6 +60,10 @@ static void set_answer(const NgLoadResult *result, gpointer data)
 	ng_vardict_add(&builder, "created", "b", change->created);
 	ng_vardict_add(&builder, "profile", "s", word(app ? app->profile : change->engine->settings.default_profile));
 	ng_vardict_add(&builder, "before", "s", change->before);
+	if (app) {
+		ng_vardict_add(&builder, "allow", "^as", app->allow_texts);
+		ng_vardict_add(&builder, "children", "s", app->flags & NG_APP_CHILDREN_OWN ? "own" : "inherit");
+	}
 	ng_method_add_load(&builder, result);
 	ng_call_return(change->call, g_variant_new("(@a{sv})", g_variant_builder_end(&builder)));
 	g_free(change->id);

@@ -94,7 +94,8 @@ static gboolean settings_loosen(const NgSettings *before, const NgSettings *afte
 	const NgPermit was = ng_permit_of_default(before->default_profile, before->default_flags);
 	const NgPermit is = ng_permit_of_default(after->default_profile, after->default_flags);
 
-	return !ng_permit_within(&is, &was);
+	/* A class that is added while the default is Online would be open when it no longer is. */
+	return (is.flags & ~was.flags) != 0 || !ng_permit_within(&is, &was);
 }
 
 static void settings_set(NgEngine *engine, NgCall *call, const NgSettings *user, const char *reason, const char *origin)
