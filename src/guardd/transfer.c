@@ -168,11 +168,10 @@ static gboolean import_check(NgPolicy *policy, const NgPolicyApp *app, const NgP
 		return FALSE;
 	}
 	for (char **entry = app->executables; *entry; entry++) {
-		const NgPolicyApp *owner = ng_policy_resolve(policy, *entry);
+		const NgPolicyApp *owner = ng_policy_owner(policy, *entry);
 		const char *other = g_hash_table_lookup(owners, *entry);
 
-		if (!other && owner && g_strv_contains((const char *const *)owner->executables, *entry) &&
-		    !g_str_equal(owner->id, app->id))
+		if (!other && owner && !g_str_equal(owner->id, app->id))
 			other = owner->id;
 		if (other) {
 			g_set_error(error, NG_POLICY_ERROR, NG_POLICY_ERROR_CONFLICT,
@@ -258,6 +257,9 @@ void ng_method_import(NgCall *call, GVariant *parameters, gpointer user_data)
 		ng_call_fail(call, NG_API_ERROR_LIMIT, "The document is longer than %d bytes.", NG_API_MAX_DOCUMENT);
 		return;
 	}
+	/* Reading a document is work, which is not done for anybody. */
+	if (!ng_authority_allows(engine, call, NG_ACTION_TIGHTEN))
+		return;
 	document = ng_app_json_parse(text, &error);
 	if (!document) {
 		ng_call_fail(call, NG_API_ERROR_INVALID, "%s", error->message);

@@ -304,6 +304,11 @@ const NgPolicyApp *ng_policy_below(NgPolicy *policy, const char *id)
 	return NULL;
 }
 
+const NgPolicyApp *ng_policy_owner(NgPolicy *policy, const char *executable)
+{
+	return g_hash_table_lookup(policy->owners, executable);
+}
+
 static const NgPolicyApp *find_by_name(NgPolicy *policy, const char *text)
 {
 	g_autofree char *wanted = g_utf8_casefold(text, -1);
@@ -324,9 +329,27 @@ static const NgPolicyApp *find_by_name(NgPolicy *policy, const char *text)
 
 const NgPolicyApp *ng_policy_resolve(NgPolicy *policy, const char *text)
 {
-	const NgPolicyApp *app = ng_policy_find(policy, text);
+	const NgPolicyApp *app;
 
+	/* A path is a path: nobody's name may stand for somebody else's program. */
+	if (*text == '/')
+		return ng_policy_owner(policy, text);
+	app = ng_policy_find(policy, text);
 	if (!app && g_utf8_validate(text, -1, NULL))
 		app = find_by_name(policy, text);
-	return app ? app : g_hash_table_lookup(policy->owners, text);
+	return app;
+}
+
+const NgPolicyApp *ng_policy_called(NgPolicy *policy, const char *name, const char *except)
+{
+	g_autofree char *wanted = g_utf8_casefold(name, -1);
+
+	for (guint i = 0; i < policy->apps->len; i++) {
+		const NgPolicyApp *app = policy->apps->pdata[i];
+		g_autofree char *its_name = g_utf8_casefold(app->name, -1), *its_id = g_utf8_casefold(app->id, -1);
+
+		if (!g_str_equal(app->id, except) && (g_str_equal(its_name, wanted) || g_str_equal(its_id, wanted)))
+			return app;
+	}
+	return NULL;
 }

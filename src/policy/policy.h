@@ -98,8 +98,14 @@ GPtrArray *ng_policy_problems(NgPolicy *policy);
 const NgPolicyApp *ng_policy_find(NgPolicy *policy, const char *id);
 /* What `id` would say without the user's file: NULL if nothing. Borrowed. */
 const NgPolicyApp *ng_policy_below(NgPolicy *policy, const char *id);
-/* By id, else by name (case folded, only if unique), else by an executable entry equal to `text`. NULL: none. */
+/* Who has an executable entry equal to `executable`. NULL: nobody. Borrowed; one look into a table. */
+const NgPolicyApp *ng_policy_owner(NgPolicy *policy, const char *executable);
+/* What starts with / by an executable entry equal to `text`; else by id, else by name (case folded, only if unique).
+ * NULL: none. */
 const NgPolicyApp *ng_policy_resolve(NgPolicy *policy, const char *text);
+/* An application, other than the one with the id `except`, whose name or id is `name` (UTF-8), case folded. NULL: none.
+ */
+const NgPolicyApp *ng_policy_called(NgPolicy *policy, const char *name, const char *except);
 
 /* Write `app` to the user folder: temporary file, fsync, rename, fsync of the folder. Refuses what the administrator
  * manages, and an executable that another application has. On success the policy already holds it. Keys of the existing
