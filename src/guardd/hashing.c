@@ -20,6 +20,7 @@
 struct _NgHashing {
 	gatomicrefcount refs;
 	gint is_cancelled; /* atomic */
+	guint deadline;    /* main loop; 0: none any more */
 	char *path;
 	NgFileStamp stamp;
 	GChecksum *sum;
@@ -83,6 +84,7 @@ static gboolean is_expected(const NgHashing *self, int fd)
 static NgHashed hashing_read(NgHashing *self)
 {
 	ng_auto_fd fd = -1;
+	guint64 total = 0;
 	ssize_t n;
 
 	if (self->stamp.size > NG_HASHING_MAX_BYTES)
@@ -99,6 +101,9 @@ static NgHashed hashing_read(NgHashing *self)
 			return NG_HASHED_NOTHING;
 		if (n > 0)
 			g_checksum_update(self->sum, self->piece, n);
+		total += (guint64)MAX(n, 0);
+		if (total > self->stamp.size) /* it grows, perhaps without end */
+			return NG_HASHED_OTHER;
 	} while (n != 0 && !g_atomic_int_get(&self->is_cancelled));
 	return is_expected(self, fd) ? NG_HASHED : NG_HASHED_OTHER;
 }
@@ -111,8 +116,20 @@ static gboolean hashing_report(gpointer data)
 
 	if (g_atomic_int_get(&self->is_cancelled))
 		return G_SOURCE_REMOVE;
+	g_clear_handle_id(&self->deadline, g_source_remove);
 	g_checksum_get_digest(self->sum, sha256, &length);
 	self->done(self->result, self->result == NG_HASHED ? sha256 : NULL, self->user_data);
+	return G_SOURCE_REMOVE;
+}
+
+/* The thread ends by itself, unless the file system holds it. */
+static gboolean hashing_late(gpointer data)
+{
+	NgHashing *self = data;
+
+	self->deadline = 0;
+	g_atomic_int_set(&self->is_cancelled, TRUE);
+	self->done(NG_HASHED_NOTHING, NULL, self->user_data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -138,11 +155,13 @@ NgHashing *ng_hashing_start(const char *path, const NgFileStamp *stamp, NgHashin
 	self->result = NG_HASHED_NOTHING;
 	self->done = done;
 	self->user_data = user_data;
+	self->deadline = g_timeout_add_seconds(NG_HASHING_MAX_S, hashing_late, self);
 	g_thread_unref(g_thread_new("fingerprint", hashing_thread, self));
 	return self;
 }
 
 void ng_hashing_cancel(NgHashing *self)
 {
+	g_clear_handle_id(&self->deadline, g_source_remove);
 	g_atomic_int_set(&self->is_cancelled, TRUE);
 }

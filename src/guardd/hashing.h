@@ -13,6 +13,7 @@
 G_BEGIN_DECLS
 
 #define NG_HASHING_MAX_BYTES (G_GUINT64_CONSTANT(1) << 30) /* a larger file is not read */
+#define NG_HASHING_MAX_S 120                               /* for one file: then it counts as one that cannot be read */
 
 /* What tells one content of a file from another without reading it. */
 typedef struct {
@@ -29,7 +30,7 @@ gboolean ng_file_stamp_equal(const NgFileStamp *a, const NgFileStamp *b);
 typedef enum {
 	NG_HASHED,
 	NG_HASHED_OTHER,   /* the file is not, or no longer, the one with that stamp */
-	NG_HASHED_NOTHING, /* it cannot be read, or is too large */
+	NG_HASHED_NOTHING, /* it cannot be read, not in time, or is too large */
 } NgHashed;
 
 typedef struct _NgHashing NgHashing;

@@ -156,6 +156,15 @@ static void test_large(void)
 	g_assert_cmpint(outcome.result, ==, NG_HASHED_NOTHING);
 }
 
+static void test_longer(void)
+{
+	/* The kernel's own files have content and the size 0. */
+	const NgFileStamp stamp = stamp_of("/proc/cpuinfo");
+
+	g_assert_cmpuint(stamp.size, ==, 0);
+	g_assert_cmpint(hash("/proc/cpuinfo", &stamp).result, ==, NG_HASHED_OTHER);
+}
+
 static void test_cancel(void)
 {
 	g_autofree char *path = path_of("large");
@@ -177,6 +186,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/hashing/a file has the hash that is known for its content", test_hash);
 	g_test_add_func("/hashing/a file that is not the one that was meant has none", test_other);
 	g_test_add_func("/hashing/a large file is read while the main loop turns, a too large one is not", test_large);
+	g_test_add_func("/hashing/a file is read no further than it was long when it was opened", test_longer);
 	g_test_add_func("/hashing/one that is cancelled says nothing", test_cancel);
 	result = g_test_run();
 	for (const char *const *name = (const char *const[]){ "abc", "empty", "fifo", "large", "too-large", NULL };
