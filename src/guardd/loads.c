@@ -44,6 +44,7 @@ struct _NgLoads {
 	GBytes *loading;  /* the one under way */
 	char *failure;
 	gboolean is_unanswered; /* the last one failed for want of an answer, not by a refusal */
+	NgLoadResult result;    /* of the one under way, while the enforcer is asked what is in force */
 };
 
 NgLoads *ng_loads_new(NgEngine *engine)
@@ -246,10 +247,33 @@ static void loads_fail(NgLoads *loads, const char *why, gboolean is_unanswered)
 	loads_end(loads, &(NgLoadResult){ .warning = warning });
 }
 
+/* Loaded is not yet in force: the kernel may lack what it takes. */
+static void loads_known(gpointer data)
+{
+	NgLoads *loads = data;
+	NgTruth *truth = loads->engine->truth;
+	g_autofree char *summary = ng_truth_summary(truth);
+
+	loads->result.enforced = ng_truth_protects(truth);
+	loads->result.warning = loads->result.enforced ? "" : summary;
+	loads_end(loads, &loads->result);
+}
+
+/* The image is what the kernel has: tell those who wait, when it is known what that is worth. */
+static void loads_succeed(NgLoads *loads, NgLoadResult result)
+{
+	loads->result = result;
+	if (loads->engine->options->simulate) {
+		loads->result.warning = "This is a simulation: the decision is stored and shown, nothing is blocked.";
+		loads_end(loads, &loads->result);
+		return;
+	}
+	ng_truth_refresh(loads->engine->truth, 0, FALSE, loads_known, loads);
+}
+
 static void loads_loaded(const struct ng_message *reply, GArray *parts, const char *failure, gpointer data)
 {
 	NgLoads *loads = data;
-	NgLoadResult result = { .warning = "" };
 	g_autofree char *why = NULL;
 
 	if (!reply) {
@@ -266,13 +290,9 @@ static void loads_loaded(const struct ng_message *reply, GArray *parts, const ch
 	g_clear_pointer(&loads->in_force, g_bytes_unref);
 	loads->in_force = g_steal_pointer(&loads->loading);
 	loads_set_failure(loads, NULL);
-	result.enforced = !loads->engine->options->simulate;
-	result.closed = reply->loaded.closed;
-	result.not_closed = reply->loaded.not_closed;
-	result.enforced_ns = reply->loaded.enforced_ns;
-	if (loads->engine->options->simulate)
-		result.warning = "This is a simulation: the decision is stored and shown, nothing is blocked.";
-	loads_end(loads, &result);
+	loads_succeed(loads, (NgLoadResult){ .closed = reply->loaded.closed,
+					     .not_closed = reply->loaded.not_closed,
+					     .enforced_ns = reply->loaded.enforced_ns });
 }
 
 static void loads_start(NgLoads *loads)
@@ -295,7 +315,7 @@ static void loads_start(NgLoads *loads)
 		return;
 	}
 	if (!forced && loads->in_force && !loads->failure && g_bytes_equal(loads->now.bytes, loads->in_force)) {
-		loads_end(loads, &(NgLoadResult){ .enforced = !loads->engine->options->simulate, .warning = "" });
+		loads_succeed(loads, (NgLoadResult){ 0 });
 		return;
 	}
 	fd = loads_seal(loads->now.bytes, &error);

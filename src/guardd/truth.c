@@ -139,8 +139,7 @@ char *ng_truth_missing(NgTruth *truth)
 	return missing->len ? g_string_free(g_steal_pointer(&missing), FALSE) : NULL;
 }
 
-/* The kernel holds programs to some image of ours, loaded in this run. */
-static gboolean truth_is_protecting(NgTruth *truth)
+gboolean ng_truth_protects(NgTruth *truth)
 {
 	return truth->has_status && truth->status.backend == NG_BACKEND_BPF && !truth->engine->options->simulate &&
 	       ng_loads_ever(truth->engine->loads) && truth->status.image_hash != 0 &&
@@ -151,7 +150,7 @@ const char *ng_truth_state(NgTruth *truth)
 {
 	if (truth->engine->options->simulate || (truth->has_status && truth->status.backend == NG_BACKEND_SIMULATION))
 		return "simulation";
-	if (!truth_is_protecting(truth))
+	if (!ng_truth_protects(truth))
 		return "not-protecting";
 	switch (truth->status.mode) {
 	case NG_MODE_PAUSED:
@@ -165,7 +164,7 @@ const char *ng_truth_state(NgTruth *truth)
 
 gboolean ng_truth_is_enforcing(NgTruth *truth)
 {
-	return truth_is_protecting(truth) && truth->status.mode != NG_MODE_PAUSED;
+	return ng_truth_protects(truth) && truth->status.mode != NG_MODE_PAUSED;
 }
 
 const char *ng_truth_afterwards(NgTruth *truth)

@@ -25,6 +25,8 @@ void ng_truth_loaded(NgTruth *truth);
 const struct ng_status *ng_truth_status(NgTruth *truth);
 /* GetStatus' state: "protecting", "paused", "panic", "simulation", "not-protecting". */
 const char *ng_truth_state(NgTruth *truth);
+/* The kernel holds programs to an image of this run, with every needed capability; also while paused. */
+gboolean ng_truth_protects(NgTruth *truth);
 char *ng_truth_summary(NgTruth *truth);         /* one sentence or two; owned by the caller */
 gboolean ng_truth_is_enforcing(NgTruth *truth); /* denied flows are denied, by the kernel, now */
 /* What remains when the service ends now: a sentence, static. */
