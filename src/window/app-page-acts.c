@@ -58,7 +58,7 @@ static void allow_done(GVariant *reply, const GError *error, gpointer data)
 	g_autoptr(Allowing) allowing = data;
 	NgwWindow *window = ngw_window_of(allowing->widget);
 	g_autoptr(GVariant) result = reply ? g_variant_get_child_value(reply, 0) : NULL;
-	const char *warning = ngw_dict_string(result, "warning", "");
+	g_autofree char *otherwise = result ? ngw_change_not_in_force(result) : NULL;
 	g_autofree char *name = g_markup_escape_text(ngw_app_data(allowing->app)->name, -1);
 	g_autofree char *entry = g_markup_escape_text(allowing->entry, -1);
 	g_autofree char *failed = g_strdup_printf(_("%s was not allowed"), allowing->entry);
@@ -68,9 +68,9 @@ static void allow_done(GVariant *reply, const GError *error, gpointer data)
 		ngw_toast_error(allowing->widget, failed, error);
 		return;
 	}
-	if (*warning)
-		ngw_toast(allowing->widget, warning, NULL, NULL);
-	if (!window)
+	if (otherwise)
+		ngw_toast(allowing->widget, otherwise, NULL, NULL);
+	if (!window || otherwise)
 		return;
 	/* Translators: an application may reach an address from now on */
 	toast = adw_toast_new_format(_("%s may now reach %s"), name, entry);

@@ -65,6 +65,7 @@ void ngw_app_data_free(NgwAppData *data)
 		return;
 	g_free(data->id);
 	g_free(data->name);
+	g_free(data->stored_name);
 	g_free(data->executable);
 	g_strfreev(data->executables);
 	g_clear_object(&data->icon);

@@ -37,6 +37,7 @@ typedef enum {
 typedef struct {
 	char *id;           /* "" : nobody decided; then `executable` names it in calls */
 	char *name;         /* as the file or the .desktop entry says */
+	char *stored_name;  /* as the file says */
 	char *executable;   /* its first path */
 	char **executables; /* all of them */
 	GIcon *icon;        /* never NULL */

@@ -171,9 +171,6 @@ static void ngw_application_shutdown(GApplication *application)
 	if (self->guard)
 		ngw_guard_stop(self->guard);
 	g_clear_object(&self->notifier);
-	g_clear_object(&self->apps);
-	g_clear_object(&self->entries);
-	g_clear_object(&self->guard);
 	G_APPLICATION_CLASS(ngw_application_parent_class)->shutdown(application);
 }
 
@@ -196,7 +193,13 @@ static int ngw_application_options(GApplication *application, GVariantDict *opti
 
 static void ngw_application_finalize(GObject *object)
 {
-	g_free(NGW_APPLICATION(object)->runtime_dir);
+	NgwApplication *self = NGW_APPLICATION(object);
+
+	/* Not at shutdown: answers that come until the end ask for them. */
+	g_clear_object(&self->apps);
+	g_clear_object(&self->entries);
+	g_clear_object(&self->guard);
+	g_free(self->runtime_dir);
 	G_OBJECT_CLASS(ngw_application_parent_class)->finalize(object);
 }
 

@@ -71,6 +71,7 @@ static NgwAppData *data_of_app(GVariant *app)
 
 	data->id = g_strdup(ngw_dict_string(app, "id", ""));
 	data->name = g_strdup(ngw_dict_string(app, "name", data->id));
+	data->stored_name = g_strdup(data->name);
 	data->executables = ngw_dict_strings(app, "executables");
 	data->executable = g_strdup(data->executables[0] ? data->executables[0] : "");
 	data->profile = ngw_profile_from_word(ngw_dict_string(app, "profile", ""));

@@ -5,6 +5,7 @@
  * Batch whose wishes are what was before.
  */
 #include <glib/gi18n.h>
+#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "window/changes.h"
@@ -31,6 +32,8 @@ typedef struct {
 	NgwProfile then;
 	gboolean has_end, has_reason;
 	char *reason;
+	gboolean was_forgotten;
+	char *document; /* Import's, which makes what was forgotten again, whole */
 } Wish;
 
 typedef struct {
@@ -42,7 +45,8 @@ typedef struct {
 	guint next;
 	guint64 closed;
 	char *warning;
-	GError *error; /* the first */
+	char *otherwise; /* the first that is stored and not in force */
+	GError *error;   /* the first */
 	guint n_failed;
 	gboolean is_undo;
 	NgwDuration duration;
@@ -70,6 +74,7 @@ static void wish_free(gpointer data)
 	g_free(wish->name);
 	g_free(wish->while_word);
 	g_free(wish->reason);
+	g_free(wish->document);
 	g_free(wish);
 }
 
@@ -105,19 +110,16 @@ static void batch_free(Batch *batch)
 	g_clear_pointer(&batch->before, wish_free);
 	g_clear_error(&batch->error);
 	g_free(batch->warning);
+	g_free(batch->otherwise);
 	g_free(batch);
 }
 
 static Batch *batch_new(GtkWidget *widget)
 {
-	NgwWindow *window = ngw_window_of(widget);
-	Batch *batch;
+	Batch *batch = g_new0(Batch, 1);
 
-	if (!window)
-		return NULL;
-	batch = g_new0(Batch, 1);
 	g_weak_ref_init(&batch->widget, widget);
-	batch->apps = g_object_ref(ngw_window_apps(window));
+	batch->apps = g_object_ref(ngw_application_apps(NGW_APPLICATION(g_application_get_default())));
 	batch->wishes = wishes_new();
 	batch->undo = wishes_new();
 	return batch;
@@ -193,6 +195,18 @@ static void batch_tell_failure(Batch *batch, GtkWidget *widget)
 	ngw_toast_error(widget, what, batch->error);
 }
 
+/* A forgotten decision that Import cannot make again (it held while a program ran) is not offered back. */
+static gboolean can_undo(Batch *batch)
+{
+	for (guint i = 0; i < batch->undo->len; i++) {
+		const Wish *wish = batch->undo->pdata[i];
+
+		if (wish->was_forgotten && !wish->document)
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static void batch_end(Batch *batch)
 {
 	g_autoptr(GtkWidget) widget = g_weak_ref_get(&batch->widget);
@@ -206,15 +220,15 @@ static void batch_end(Batch *batch)
 		batch_tell_failure(batch, widget);
 	if (batch->undo->len > 0) {
 		said = batch->wishes->len == 1 ? text_of_one(batch, batch->wishes->pdata[0]) : text_of_several(batch);
-		g_string_append(text, said);
-		if (batch->warning)
+		g_string_append(text, batch->otherwise ? batch->otherwise : said);
+		if (batch->warning && !batch->otherwise)
 			g_string_append_printf(text, " · %s", batch->warning);
 		if (batch->closed > 0) {
 			g_autofree char *closed = ngw_format_closed(batch->closed);
 
 			g_string_append_printf(text, " · %s", closed);
 		}
-		if (!batch->is_undo)
+		if (!batch->is_undo && can_undo(batch))
 			undo = undo_keep(batch->undo);
 		ngw_toast(widget, text->str, undo ? _("Undo") : NULL, undo);
 	}
@@ -247,6 +261,8 @@ static void wish_answered(GVariant *reply, const GError *error, gpointer data)
 		const char *warning = ngw_dict_string(result, "warning", "");
 
 		batch->closed += ngw_dict_count(result, "closed");
+		if (!batch->otherwise)
+			batch->otherwise = ngw_change_not_in_force(result);
 		if (*warning && !batch->warning)
 			batch->warning = g_strdup(warning);
 		if (!batch->before) {
@@ -273,6 +289,52 @@ static void wish_options(const Wish *wish, GVariantBuilder *options)
 		g_variant_builder_add(options, "{sv}", "reason", g_variant_new_string(wish->reason));
 }
 
+static void add_strings(JsonBuilder *builder, const char *name, char **texts)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_begin_array(builder);
+	for (; texts && *texts; texts++)
+		json_builder_add_string_value(builder, *texts);
+	json_builder_end_array(builder);
+}
+
+static void add_string(JsonBuilder *builder, const char *name, const char *text)
+{
+	json_builder_set_member_name(builder, name);
+	json_builder_add_string_value(builder, text ? text : "");
+}
+
+/* What Export says of one application, and Import takes. NULL: it is not a decision that Import can make. */
+static char *document_of(const NgwAppData *data)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	g_autoptr(JsonNode) root = NULL;
+
+	if (!g_str_equal(data->layer, "user") || *data->while_word)
+		return NULL;
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "version");
+	json_builder_add_int_value(builder, 1);
+	json_builder_set_member_name(builder, "applications");
+	json_builder_begin_array(builder);
+	json_builder_begin_object(builder);
+	add_string(builder, "id", data->id);
+	add_string(builder, "name", data->stored_name);
+	add_strings(builder, "executables", data->executables);
+	add_string(builder, "profile", ngw_profile_word(data->profile));
+	add_strings(builder, "allow", data->allow);
+	add_string(builder, "children", data->children);
+	json_builder_set_member_name(builder, "until");
+	json_builder_add_int_value(builder, data->until);
+	add_string(builder, "then", ngw_profile_word(data->then));
+	add_string(builder, "reason", data->reason);
+	json_builder_end_object(builder);
+	json_builder_end_array(builder);
+	json_builder_end_object(builder);
+	root = json_builder_get_root(builder);
+	return json_to_string(root, FALSE);
+}
+
 static void batch_next(Batch *batch)
 {
 	g_autoptr(GtkWidget) widget = g_weak_ref_get(&batch->widget);
@@ -290,7 +352,18 @@ static void batch_next(Batch *batch)
 	app = ngw_apps_find(batch->apps, wish->key);
 	g_clear_pointer(&batch->before, wish_free);
 	batch->before = app ? wish_of_now(app) : NULL;
+	if (batch->before && wish->profile == NGW_PROFILE_NONE && !wish->document) {
+		batch->before->was_forgotten = TRUE;
+		batch->before->document = document_of(ngw_app_data(app));
+	}
 	g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+	if (wish->document) {
+		about = g_strdup_printf(_("Decide on %s as before"), wish->name);
+		ngw_change_call_about(widget, about, "Import",
+				      g_variant_new("(sba{sv})", wish->document, FALSE, &options), 2, "(a{sv})",
+				      wish_answered, batch);
+		return;
+	}
 	if (wish->profile == NGW_PROFILE_NONE) {
 		g_autofree char *what = g_strdup_printf(_("Forget the decision on %s"), wish->name);
 
@@ -340,10 +413,11 @@ static Wish *wish_new(const char *key, const char *name, NgwProfile profile, Ngw
 
 void ngw_change_profiles(GtkWidget *widget, GPtrArray *apps, NgwProfile profile, NgwDuration duration)
 {
-	Batch *batch = apps->len > 0 ? batch_new(widget) : NULL;
+	Batch *batch;
 
-	if (!batch)
+	if (apps->len == 0)
 		return;
+	batch = batch_new(widget);
 	batch->duration = duration;
 	for (guint i = 0; i < apps->len; i++) {
 		NgwApp *app = apps->pdata[i];
@@ -361,8 +435,6 @@ void ngw_change_profile(GtkWidget *widget, NgwApp *app, NgwProfile profile, NgwD
 	if (ngw_app_pending(app) != NGW_PROFILE_NONE) /* one at a time */
 		return;
 	batch = batch_new(widget);
-	if (!batch)
-		return;
 	batch->duration = duration;
 	g_ptr_array_add(batch->wishes, wish_new(ngw_app_key(app), ngw_app_data(app)->name, profile, duration));
 	((Wish *)batch->wishes->pdata[0])->reason = g_strdup(reason);
@@ -375,8 +447,6 @@ void ngw_change_new(GtkWidget *widget, const char *executable, const char *name,
 	Batch *batch = batch_new(widget);
 	g_autofree char *base = g_path_get_basename(executable);
 
-	if (!batch)
-		return;
 	g_ptr_array_add(batch->wishes, wish_new(executable, name ? name : base, profile, NGW_FOR_EVER));
 	batch_next(batch);
 }
@@ -385,8 +455,6 @@ void ngw_change_forget(GtkWidget *widget, NgwApp *app)
 {
 	Batch *batch = batch_new(widget);
 
-	if (!batch)
-		return;
 	g_ptr_array_add(batch->wishes,
 			wish_new(ngw_app_key(app), ngw_app_data(app)->name, NGW_PROFILE_NONE, NGW_FOR_EVER));
 	batch_next(batch);
@@ -400,8 +468,6 @@ void ngw_change_undo(GtkWidget *widget, guint64 number)
 	if (undos[slot].number != number || !undos[slot].wishes)
 		return;
 	batch = batch_new(widget);
-	if (!batch)
-		return;
 	batch->is_undo = TRUE;
 	g_clear_pointer(&batch->wishes, g_ptr_array_unref);
 	batch->wishes = g_steal_pointer(&undos[slot].wishes);

@@ -90,6 +90,18 @@ void ngw_toast_error(GtkWidget *widget, const char *what, const GError *error)
 	ngw_toast(widget, text, NULL, NULL);
 }
 
+char *ngw_change_not_in_force(GVariant *result)
+{
+	const char *warning = ngw_dict_string(result, "warning", "");
+	gboolean is_enforced = TRUE;
+
+	if (!g_variant_lookup(result, "enforced", "b", &is_enforced) || is_enforced)
+		return NULL;
+	if (!*warning)
+		return g_strdup(_("Stored, but not in force"));
+	return g_strdup_printf(_("Stored, but not in force: %s"), warning);
+}
+
 /* --- one call --- */
 
 static GVariant *with_options(Change *change, const char *passphrase)
@@ -205,10 +217,10 @@ void ngw_change_call_about(GtkWidget *widget, const char *what, const char *meth
 			   int options_index, const char *reply_type, NgwChangeReply callback, gpointer user_data)
 {
 	Change *change = g_new0(Change, 1);
-	NgwWindow *window = window_for(widget);
 
 	g_weak_ref_init(&change->widget, widget);
-	change->guard = g_object_ref(ngw_window_guard(window));
+	/* The program's: the window may be gone by the second of several calls. */
+	change->guard = g_object_ref(ngw_application_guard(NGW_APPLICATION(g_application_get_default())));
 	change->method = g_strdup(method);
 	change->parameters = g_variant_ref_sink(parameters ? parameters : g_variant_new("()"));
 	change->options_index = options_index;
@@ -263,11 +275,14 @@ static char *text_of_result(const char *said, GVariant *reply)
 	g_autoptr(GVariant) result =
 		reply && g_variant_n_children(reply) > 0 ? g_variant_get_child_value(reply, 0) : NULL;
 	const gboolean is_dict = result && g_variant_is_of_type(result, G_VARIANT_TYPE_VARDICT);
-	const char *warning = is_dict ? ngw_dict_string(result, "warning", "") : "";
 	const guint64 closed = is_dict ? ngw_dict_count(result, "closed") : 0;
+	const char *warning = is_dict ? ngw_dict_string(result, "warning", "") : "";
+	char *otherwise = is_dict ? ngw_change_not_in_force(result) : NULL;
 
+	if (otherwise)
+		return otherwise;
 	if (*warning)
-		return g_strdup(warning);
+		return g_strdup_printf("%s · %s", said, warning);
 	if (closed > 0) {
 		g_autofree char *text = ngw_format_closed(closed);
 

@@ -58,6 +58,10 @@ void ngw_change_call(GtkWidget *widget, const char *method, GVariant *parameters
 void ngw_change_call_about(GtkWidget *widget, const char *what, const char *method, GVariant *parameters,
 			   int options_index, const char *reply_type, NgwChangeReply callback, gpointer user_data);
 
+/* What to say instead of "is now" when the answer says that the decision is not in force; NULL: it is. Owned by the
+ * caller. */
+char *ngw_change_not_in_force(GVariant *result);
+
 /* A toast in the window that `widget` is in; with a button if `label` is not NULL, which runs `action`
  * (a detailed action name). */
 void ngw_toast(GtkWidget *widget, const char *text, const char *label, const char *detailed_action);

@@ -122,12 +122,14 @@ static NgwDesktopEntry *entry_new(GDesktopAppInfo *info)
 	const char *const *keywords = g_desktop_app_info_get_keywords(info);
 	g_autofree char *more = keywords ? g_strjoinv("\n", (char **)keywords) : g_strdup("");
 	g_autofree char *text = NULL, *script = g_malloc(SCRIPT_HEAD);
+	const char *file = g_desktop_app_info_get_filename(info);
 	GIcon *icon = g_app_info_get_icon(G_APP_INFO(info));
 	NgwDesktopEntry *entry;
 
 	if (!program || !g_utf8_validate(program, -1, NULL))
 		return NULL;
 	entry = g_new0(NgwDesktopEntry, 1);
+	entry->is_own = file && g_str_has_prefix(file, g_get_user_data_dir());
 	entry->id = g_strdup(g_app_info_get_id(G_APP_INFO(info)));
 	entry->name = g_strdup(g_app_info_get_display_name(G_APP_INFO(info)));
 	entry->icon = icon ? g_object_ref(icon) : g_themed_icon_new("application-x-executable");
@@ -183,6 +185,22 @@ static void index_add(Index *index, NgwDesktopEntry *entry, gboolean is_shown)
 		g_hash_table_insert(index->by_name, (gpointer)name, NULL);
 }
 
+/* The system's first: what comes first has the path. */
+static void index_all(Index *index, GList *infos, gboolean is_hidden, gboolean is_own)
+{
+	for (GList *link = infos; link; link = link->next) {
+		NgwDesktopEntry *entry;
+
+		if (g_app_info_should_show(link->data) == is_hidden)
+			continue;
+		entry = entry_new(link->data);
+		if (entry && entry->is_own == is_own)
+			index_add(index, entry, !is_hidden);
+		else if (entry)
+			entry_free(entry);
+	}
+}
+
 static void read_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
 	GList *infos = g_app_info_get_all();
@@ -192,17 +210,10 @@ static void read_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 	index->hidden = g_ptr_array_new_with_free_func(entry_free);
 	index->by_path = g_hash_table_new(g_str_hash, g_str_equal);
 	index->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-	for (int hidden = 0; hidden < 2; hidden++) {
-		for (GList *link = infos; link; link = link->next) {
-			NgwDesktopEntry *entry;
-
-			if (g_app_info_should_show(link->data) == !!hidden)
-				continue;
-			entry = entry_new(link->data);
-			if (entry)
-				index_add(index, entry, !hidden);
-		}
-	}
+	index_all(index, infos, FALSE, FALSE);
+	index_all(index, infos, TRUE, FALSE);
+	index_all(index, infos, FALSE, TRUE);
+	index_all(index, infos, TRUE, TRUE);
 	g_list_free_full(infos, g_object_unref);
 	g_ptr_array_sort(index->all, by_name);
 	g_task_return_pointer(task, index, index_free);
@@ -240,6 +251,12 @@ static void entries_read(NgwDesktopEntries *self)
 	g_task_run_in_thread(task, read_thread);
 }
 
+static gboolean is_of_system(const char *path)
+{
+	return g_str_has_prefix(path, "/usr/") || g_str_has_prefix(path, "/opt/") || g_str_has_prefix(path, "/snap/") ||
+	       g_str_has_prefix(path, "/nix/store/");
+}
+
 const NgwDesktopEntry *ngw_desktop_entries_find(NgwDesktopEntries *self, const char *executable)
 {
 	const char *name = executable ? strrchr(executable, '/') : NULL;
@@ -248,7 +265,11 @@ const NgwDesktopEntry *ngw_desktop_entries_find(NgwDesktopEntries *self, const c
 	if (!self->index || !name)
 		return NULL;
 	entry = g_hash_table_lookup(self->index->by_path, executable);
-	return entry ? entry : g_hash_table_lookup(self->index->by_name, name + 1);
+	/* By the file's name only where the system's programs are: anybody's download may be called firefox. */
+	if (!entry && is_of_system(executable))
+		entry = g_hash_table_lookup(self->index->by_name, name + 1);
+	/* The person's own entries do not name the system's programs: whoever can write there is not who they say. */
+	return entry && entry->is_own && is_of_system(executable) ? NULL : entry;
 }
 
 GPtrArray *ngw_desktop_entries_all(NgwDesktopEntries *self)

@@ -18,6 +18,7 @@ typedef struct {
 	GIcon *icon;
 	char *executable;   /* absolute, links followed */
 	gboolean is_script; /* it is a script: a decision on it is not one on what it runs */
+	gboolean is_own;    /* the person's, not the system's */
 	char *search;       /* name, keywords, executable: casefolded */
 } NgwDesktopEntry;
 

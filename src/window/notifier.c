@@ -2,11 +2,11 @@
 /*
  * Notifications of blocked attempts (see notifier.h; how often: notices.h).
  *
- * A button never skips anything: app.allow-hour brings the window up and goes through ngw_change_profile(), with
- * authorisation and passphrase. It is offered only where it would help: not in a simulation, not where the profile of a
- * program that started this one decides, not for what the administrator fixed, not in panic. In a simulation notices
- * are shown too, but worded "would have been blocked" and with no such button: learning what a profile would do is what
- * a simulation is for.
+ * A button never skips anything: app.allow-hour brings the window up and asks there, because any program of the session
+ * can activate it; what is answered goes through ngw_change_profile(), with authorisation and passphrase. It is offered
+ * only where it would help: not in a simulation, not where the profile of a program that started this one decides, not
+ * for what the administrator fixed, not in panic. In a simulation notices are shown too, but worded "would have been
+ * blocked" and with no such button: learning what a profile would do is what a simulation is for.
  */
 #include "window/notifier.h"
 
@@ -242,6 +242,47 @@ static NgwApp *app_of_path(const char *path)
 	return ngw_app_new(data);
 }
 
+typedef struct {
+	NgwApp *app; /* owned */
+	NgwProfile profile;
+} Asked;
+
+static void asked_free(gpointer data, GClosure *closure)
+{
+	Asked *asked = data;
+
+	g_object_unref(asked->app);
+	g_free(asked);
+}
+
+static void allow_answered(GtkWindow *dialog, const char *response, gpointer data)
+{
+	const Asked *asked = data;
+
+	if (g_str_equal(response, "allow"))
+		ngw_change_profile(GTK_WIDGET(gtk_window_get_transient_for(dialog)), asked->app, asked->profile,
+				   NGW_FOR_1_HOUR, NULL);
+}
+
+static void ask_allow(NgwWindow *window, NgwApp *app, NgwProfile profile)
+{
+	const NgwAppData *data = ngw_app_data(app);
+	g_autofree char *heading = g_strdup_printf(_("Allow %s for an Hour?"), data->name);
+	g_autofree char *path = g_utf8_make_valid(data->executable, -1);
+	GtkWidget *dialog = adw_message_dialog_new(GTK_WINDOW(window), heading, NULL);
+	Asked *asked = g_new(Asked, 1);
+
+	adw_message_dialog_format_body(ADW_MESSAGE_DIALOG(dialog), _("%s will be %s for an hour: it %s.\n%s"),
+				       data->name, ngw_profile_title(profile), ngw_profile_effect(profile), path);
+	adw_message_dialog_add_responses(ADW_MESSAGE_DIALOG(dialog), "cancel", _("_Cancel"), "allow", _("_Allow"),
+					 NULL);
+	adw_message_dialog_set_default_response(ADW_MESSAGE_DIALOG(dialog), "cancel");
+	adw_message_dialog_set_close_response(ADW_MESSAGE_DIALOG(dialog), "cancel");
+	*asked = (Asked){ g_object_ref(app), profile };
+	g_signal_connect_data(dialog, "response", G_CALLBACK(allow_answered), asked, asked_free, 0);
+	gtk_window_present(GTK_WINDOW(dialog));
+}
+
 static void notifier_allow(NgwNotifier *self)
 {
 	g_autofree char *key = g_steal_pointer(&self->allowing);
@@ -257,8 +298,9 @@ static void notifier_allow(NgwNotifier *self)
 		return;
 	}
 	ngw_window_show_app(window, key);
-	ngw_change_profile(GTK_WIDGET(window), app, needs == NGW_PROFILE_LOCAL ? needs : NGW_PROFILE_ONLINE,
-			   NGW_FOR_1_HOUR, NULL);
+	/* Nothing was notified that offered it: its page says what can be done. */
+	if (needs != NGW_PROFILE_NONE)
+		ask_allow(window, app, needs);
 }
 
 static void apps_loaded(NgwNotifier *self)

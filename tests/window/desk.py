@@ -100,7 +100,7 @@ class Session:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _on_signal)
         atexit.register(self.close)
-        for name in ("home", "config", "data", "cache", "state", "run", "services", "data/applications", "data/icons"):
+        for name in ("home", "config", "data", "cache", "state", "run", "services", "data-home", "data/applications", "data/icons"):
             os.mkdir(os.path.join(self.dir, name), 0o700)
         os.mkdir(os.path.join(self.dir, "config", "gtk-4.0"))
         with open(os.path.join(self.dir, "config", "gtk-4.0", "settings.ini"), "w", encoding="ascii") as file:
@@ -111,9 +111,11 @@ class Session:
                        "window.solid-csd:not(.maximized) { margin: 0; padding: 1px; border: none; box-shadow: inset 0 0 0 1px #8888; }\n")
         self.env = {
             "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": os.environ.get("TZ", "UTC"), "HOME": self.path("home"),
-            "XDG_CONFIG_HOME": self.path("config"), "XDG_DATA_HOME": self.path("data"), "XDG_CACHE_HOME": self.path("cache"),
+            "XDG_CONFIG_HOME": self.path("config"), "XDG_DATA_HOME": self.path("data-home"), "XDG_CACHE_HOME": self.path("cache"),
             "XDG_STATE_HOME": self.path("state"), "XDG_RUNTIME_DIR": self.path("run"), "XDG_CONFIG_DIRS": self.path("config"),
-            "XDG_DATA_DIRS": os.path.abspath(os.path.join(HERE, "..", "..", "data")) + ":/usr/local/share:/usr/share", "XDG_CURRENT_DESKTOP": "GNOME",
+            # The made-up programs are installed ones: a person's own entries do not name what is under /usr.
+            "XDG_DATA_DIRS": ":".join((os.path.abspath(os.path.join(HERE, "..", "..", "data")), self.path("data"), "/usr/local/share", "/usr/share")),
+            "XDG_CURRENT_DESKTOP": "GNOME",
             "GDK_BACKEND": "x11", "GSK_RENDERER": "cairo", "GSETTINGS_BACKEND": "memory", "GTK_USE_PORTAL": "0",
             "ADW_DISABLE_PORTAL": "1", "GTK_A11Y": "atspi", "GIO_USE_VFS": "local", "G_DEBUG": "fatal-criticals", "GVFS_DISABLE_FUSE": "1",
         }

@@ -399,6 +399,7 @@ def check_notifications(tap, window, mock):
     with tap.point("Allow for an Hour brings the window up and asks for the passphrase before anything is allowed"):
         mock.calls()
         service.activate("allow-hour", "gimp")
+        window.press("Allow( Allow)?")
         window.find("dialog", "Passphrase Needed")
         expect_equal(mock.profile("gimp"), "offline", "profile meanwhile")
         window.screen.type(PASSPHRASE)
