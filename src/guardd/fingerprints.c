@@ -196,7 +196,7 @@ static void entry_store(NgFingerprints *self, const char *id, const Entry *entry
 
 static void job_start(NgFingerprints *self);
 
-static void approvals_note(NgFingerprints *self, const Job *job, const Entry *entry, const char *failure);
+static void approvals_note(NgFingerprints *self, const Job *job, NgHashed result, gboolean is_changed);
 
 /* TRUE: the entry is approved now. */
 static gboolean entry_take(Entry *entry, const Job *job, const guint8 *sha256)
@@ -218,7 +218,7 @@ static void entry_hashed(NgFingerprints *self, Entry *entry, const Job *job, NgH
 {
 	const gint64 now_us = g_get_monotonic_time();
 	const gboolean was = entry_is_changed(entry);
-	gboolean approved = FALSE;
+	gboolean approved = FALSE, is;
 
 	entry->job = NULL;
 	entry->rest_us = now_us + MAX((now_us - self->hashing_since) * PAUSE_TIMES, PAUSE_MS * 1000);
@@ -237,11 +237,10 @@ static void entry_hashed(NgFingerprints *self, Entry *entry, const Job *job, NgH
 		entry->is_strange |= entry->is_approved;
 		break;
 	}
-	approvals_note(self, job, entry,
-		       approved                    ? NULL
-		       : result == NG_HASHED_OTHER ? "was changed while it was read"
-						   : "cannot be read by the service");
-	if (approved || was != entry_is_changed(entry))
+	is = entry_is_changed(entry);
+	/* The end of an approval drops entries of files that are gone, this one too. */
+	approvals_note(self, job, result, is);
+	if (approved || was != is)
 		say_soon(self);
 }
 
@@ -480,19 +479,19 @@ static void approval_end(NgFingerprints *self, Approval *approval)
 	approval_free(approval);
 }
 
-static void approval_fail(Approval *approval, const char *path, const Entry *entry, const char *failure)
+/* `is_told`: what never had a fingerprint and cannot get one stays as it is, and is nobody's concern. */
+static void approval_fail(Approval *approval, const char *path, gboolean is_told, const char *failure)
 {
 	g_autofree char *text = g_strdup_printf("%s %s", path, failure);
 
-	/* What never had a fingerprint and cannot get one stays as it is, and is nobody's concern. */
-	if (entry && entry_is_changed(entry))
+	if (is_told)
 		g_string_append_printf(approval->failures, "%s%s", approval->failures->len ? ", " : "", text);
 	if (!approval->reason)
 		approval->reason = g_steal_pointer(&text);
 }
 
-/* A file was read; `failure` is NULL when that approved it. */
-static void approvals_note(NgFingerprints *self, const Job *job, const Entry *entry, const char *failure)
+/* A file was read, or not. One that was changed meanwhile was not approved, whatever it was before. */
+static void approvals_note(NgFingerprints *self, const Job *job, NgHashed result, gboolean is_changed)
 {
 	for (guint i = self->approvals->len; i > 0; i--) {
 		Approval *approval = g_ptr_array_index(self->approvals, i - 1);
@@ -502,10 +501,12 @@ static void approvals_note(NgFingerprints *self, const Job *job, const Entry *en
 		    !g_ptr_array_find_with_equal_func(approval->paths, job->path, g_str_equal, &at))
 			continue;
 		g_ptr_array_remove_index_fast(approval->paths, at);
-		if (failure)
-			approval_fail(approval, job->path, entry, failure);
-		else
+		if (result == NG_HASHED)
 			approval->n_approved++;
+		else if (result == NG_HASHED_OTHER)
+			approval_fail(approval, job->path, TRUE, "was changed while it was read");
+		else
+			approval_fail(approval, job->path, is_changed, "cannot be read by the service");
 		if (approval->paths->len > 0)
 			continue;
 		g_ptr_array_steal_index(self->approvals, i - 1);
@@ -529,7 +530,10 @@ void ng_fingerprints_approve(NgFingerprints *self, const char *id, NgApproveDone
 		NgFileStamp stamp;
 
 		if (!ng_file_stamp(path, &stamp)) {
-			approval_fail(approval, path, entry_find(app, path), g_strerror(errno));
+			const char *why = g_strerror(errno);
+			const Entry *entry = entry_find(app, path);
+
+			approval_fail(approval, path, entry && entry_is_changed(entry), why);
 			continue;
 		}
 		g_ptr_array_add(approval->paths, g_strdup(path));

@@ -129,6 +129,24 @@ static void test_changed(void)
 	world_free(world);
 }
 
+/* Forgetting it and deciding anew takes new fingerprints: so it takes what an approval takes. */
+static void test_forget_changed(void)
+{
+	World *world = world_started();
+	g_autofree char *error = NULL;
+
+	make_tool(world, "one");
+	set(world, "tool", "online");
+	wait_for(world, "tool", "one", "");
+	world_write(world, "exes/tool", "two");
+	wait_for(world, "tool", "one", "tool");
+	g_assert_null(world_do(world, "SetLock",
+			       g_variant_new("(ss@a{sv})", "", "a passphrase of tests", options(NULL, NULL))));
+	error = world_fail(world, geteuid(), "Forget", g_variant_new("(s@a{sv})", "tool", options(NULL, NULL)));
+	g_assert_cmpstr(error, ==, NG_API_ERROR_LOCKED);
+	world_free(world);
+}
+
 static void test_same_content(void)
 {
 	World *world = world_started();
@@ -243,6 +261,54 @@ static void test_at_once(void)
 	world_free(world);
 }
 
+/* The guard has `path` open. */
+static void wait_until_open(World *world, const char *path)
+{
+	const gint64 end = g_get_monotonic_time() + PATIENCE_US;
+	g_autofree char *folder = g_strdup_printf("/proc/%d/fd", world->pid);
+
+	while (g_get_monotonic_time() < end) {
+		g_autoptr(GDir) fds = g_dir_open(folder, 0, NULL);
+		const char *name;
+
+		g_assert_nonnull(fds);
+		while ((name = g_dir_read_name(fds))) {
+			g_autofree char *link = g_build_filename(folder, name, NULL);
+			g_autofree char *target = g_file_read_link(link, NULL);
+
+			if (g_strcmp0(target, path) == 0)
+				return;
+		}
+	}
+	g_test_fail_printf("%s was not read within 30 seconds", path);
+}
+
+/* While it is read, which takes a second. */
+static void test_gone(void)
+{
+	World *world = world_started();
+	g_autofree char *large = world_path(world, "exes/large"), *pattern = world_path(world, "exes/*");
+	g_autoptr(Raw) raw = raw_new(world, geteuid());
+	g_autoptr(GDBusMessage) message = NULL;
+
+	world_write(world, "exes/a", "one");
+	world_write(world, "exes/large", "");
+	g_assert_cmpint(truncate(large, 16 << 20), ==, 0);
+	g_variant_unref(world_do(
+		world, "SetProfile",
+		g_variant_new("(ss@a{sv})", pattern, "offline", options("name", g_variant_new_string("Both"), NULL))));
+	wait_for(world, "Both", "one", "");
+	g_assert_cmpint(truncate(large, 256 << 20), ==, 0);
+	wait_for(world, "Both", "one", "large");
+	raw_post(raw, "Approve", approve_arguments("Both"));
+	wait_until_open(world, large);
+	g_assert_cmpint(g_unlink(large), ==, 0);
+	message = raw_read(raw);
+	g_assert_cmpstr(g_dbus_message_get_error_name(message), ==, NG_API_ERROR_FAILED);
+	g_variant_unref(get(world, "Both"));
+	world_free(world);
+}
+
 static void test_signal(void)
 {
 	World *world = world_started();
@@ -273,11 +339,13 @@ int main(int argc, char **argv)
 	world_init(argc, argv);
 #define ADD(sentence, fn) g_test_add_func("/fingerprints/" sentence, fn)
 	ADD("a file that is another, or has another content, is changed until it is approved", test_changed);
+	ADD("forgetting an application whose file changed is a loosening", test_forget_changed);
 	ADD("a file that is written anew with the same content is not changed", test_same_content);
 	ADD("what changed while the service was away is seen, and remembered", test_restart);
 	ADD("what cannot be read has no fingerprint, or counts as changed", test_unreadable);
 	ADD("a new file of a pattern is changed until it is approved", test_pattern);
 	ADD("a file that is replaced right after the decision is noticed", test_at_once);
+	ADD("an approval whose file goes while it is read has not been done", test_gone);
 	ADD("subscribers are told", test_signal);
 	return g_test_run();
 }
