@@ -171,8 +171,25 @@ static gboolean set_children(NgCall *call, NgPolicyApp *app, GVariant *children)
 	return TRUE;
 }
 
+/* Nobody is called what another is called: whoever says that name would mean neither. FALSE: answered. */
+static gboolean set_name(NgEngine *engine, NgCall *call, NgPolicyApp *app, const char *name)
+{
+	const NgPolicyApp *other =
+		g_str_equal(name, app->name) ? NULL : ng_policy_called(engine->policy, name, app->id);
+
+	if (other) {
+		ng_call_fail(call, NG_API_ERROR_CONFLICT, "“%s” is called “%s” already. Choose another name.",
+			     other->id, name);
+		return FALSE;
+	}
+	g_free(app->name);
+	app->name = g_strdup(name);
+	return TRUE;
+}
+
 /* What the options say, into `app`. FALSE: answered. */
-static gboolean set_fields(NgCall *call, NgPolicyApp *app, guint8 before, const SetOptions *options, const char *reason)
+static gboolean set_fields(NgEngine *engine, NgCall *call, NgPolicyApp *app, guint8 before, const SetOptions *options,
+			   const char *reason)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -186,10 +203,8 @@ static gboolean set_fields(NgCall *call, NgPolicyApp *app, guint8 before, const 
 			return FALSE;
 		}
 	}
-	if (options->name) {
-		g_free(app->name);
-		app->name = g_variant_dup_string(options->name, NULL);
-	}
+	if (options->name && !set_name(engine, call, app, g_variant_get_string(options->name, NULL)))
+		return FALSE;
 	g_free(app->reason);
 	app->reason = *reason ? g_strdup(reason) : NULL;
 	return TRUE;
@@ -248,7 +263,7 @@ void ng_method_set_profile(NgCall *call, GVariant *parameters, gpointer user_dat
 			     profile);
 		return;
 	}
-	if (set_fields(call, app, before, &options, reason) &&
+	if (set_fields(engine, call, app, before, &options, reason) &&
 	    ng_authority_allows(engine, call, ng_change_of_app(engine, app)) && ng_span_begin(engine, call, app))
 		set_store(engine, call, found, app, reason, origin);
 }

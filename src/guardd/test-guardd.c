@@ -54,7 +54,7 @@ static void test_set(void)
 {
 	World *world = world_started();
 	g_autoptr(GVariant) result = NULL, app = NULL, again = NULL;
-	g_autofree char *file = world_path(world, "state/apps.d/env.app");
+	g_autofree char *file = world_path(world, "state/apps.d/env.app"), *conflict = NULL;
 
 	world_write(world, "bin/closed-3", "");
 	result = set(world, CURL, "offline", options("reason", g_variant_new_string("because"), NULL));
@@ -67,6 +67,10 @@ static void test_set(void)
 	app = get(world, "env");
 	g_assert_cmpstr(dict_text(app, "profile"), ==, "offline");
 	g_assert_cmpstr(dict_text(app, "reason"), ==, "because");
+	conflict = world_fail(world, geteuid(), "SetProfile",
+			      g_variant_new("(ss@a{sv})", "/usr/bin/true", "offline",
+					    options("name", g_variant_new_string("ENV"), NULL)));
+	g_assert_cmpstr(conflict, ==, NG_API_ERROR_CONFLICT);
 	again = set(world, CURL, "local", NULL);
 	g_assert_false(dict_true(again, "created"));
 	g_assert_cmpstr(dict_text(again, "before"), ==, "offline");
@@ -90,6 +94,7 @@ static void test_set_wrong(void)
 		{ CURL, "offline", "children", "'adopted'", NG_API_ERROR_INVALID },
 		{ CURL, "offline", "allow", "['example.org']", NG_API_ERROR_INVALID },
 		{ CURL, "offline", "origin", "'timer'", NG_API_ERROR_INVALID },
+		{ CURL, "offline", "name", "'/usr/bin/true'", NG_API_ERROR_INVALID },
 		{ "/no\nline", "offline", NULL, NULL, NG_API_ERROR_INVALID },
 		{ "", "offline", NULL, NULL, NG_API_ERROR_UNKNOWN },
 	};
@@ -275,7 +280,7 @@ static void test_never_loaded(void)
 static void test_less(void)
 {
 	World *world = world_new();
-	g_autoptr(GVariant) now = NULL, missing = NULL;
+	g_autoptr(GVariant) now = NULL, missing = NULL, first = NULL, same = NULL, panic = NULL;
 
 	world_write(world, "bin/less", "");
 	world_start(world);
@@ -284,6 +289,16 @@ static void test_less(void)
 	g_assert_false(dict_true(now, "enforcing"));
 	missing = g_variant_lookup_value(now, "missing", G_VARIANT_TYPE("as"));
 	g_assert_cmpuint(g_variant_n_children(missing), ==, 1);
+	/* Nor does any change say so: one, the same again (nothing to load), and a mode. */
+	first = set(world, CURL, "offline", NULL);
+	same = set(world, CURL, "offline", NULL);
+	panic = world_do(world, "Panic", g_variant_new("(@a{sv})", options(NULL, NULL)));
+	g_assert_false(dict_true(first, "enforced") || dict_true(same, "enforced") || dict_true(panic, "enforced"));
+	if (world->is_root) {
+		g_assert_true(g_str_has_prefix(dict_text(first, "warning"), "Not protecting"));
+		g_assert_true(g_str_has_prefix(dict_text(same, "warning"), "Not protecting"));
+		g_assert_true(g_str_has_prefix(dict_text(panic, "warning"), "Not protecting"));
+	}
 	world_free(world);
 }
 

@@ -41,6 +41,8 @@ static gboolean set_name(NgPolicyBuild *build, const char *value, GError **error
 {
 	if (!*value)
 		return fail(error, "The name is empty. Write one, or remove Name= to use the file's name.");
+	if (*value == '/')
+		return fail(error, "The name starts with /, like a path. Write one that does not.");
 	if (has_unprintable(value, ""))
 		return fail(error, "The name has a character that cannot be shown. Remove it.");
 	g_free(build->app->name);
