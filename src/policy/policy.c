@@ -173,26 +173,24 @@ static void set_stranger(NgPolicy *policy, const char *path, const char *message
 			     ng_policy_problem_new(path, (NgKeyfilePlace){ 0, 0 }, message, kept));
 }
 
-static gboolean has_room(NgPolicy *policy)
-{
-	guint files = 0;
-
-	for (guint layer = 0; layer < NG_LAYERS; layer++)
-		files += g_hash_table_size(policy->files[layer]);
-	return files < NG_POLICY_MAX_APPS;
-}
-
 static void entry_load(NgPolicy *policy, NgLayer layer, int folder_fd, const char *name)
 {
 	g_autofree char *id = g_strndup(name, strlen(name) - strlen(SUFFIX));
 	NgPolicyFile *file = g_hash_table_lookup(policy->files[layer], id);
 	struct stat st = { 0 };
 
+	if (policy->n_taken >= NG_POLICY_MAX_APPS) {
+		set_stranger(policy, policy->folders[layer],
+			     "There are too many application files. Remove some; those beyond 100000 are not in force.",
+			     FALSE);
+		return;
+	}
 	if (file && file->has_stamp && file->stamp.settled && fstatat(folder_fd, name, &st, 0) == 0) {
 		NgPolicyStamp stamp = ng_policy_stamp(&st);
 
 		if (ng_policy_stamp_equal(&stamp, &file->stamp)) {
 			file->seen = policy->reloads;
+			policy->n_taken++;
 			return;
 		}
 	}
@@ -205,12 +203,7 @@ static void entry_load(NgPolicy *policy, NgLayer layer, int folder_fd, const cha
 			     FALSE);
 		return;
 	}
-	if (!file && !has_room(policy)) {
-		set_stranger(policy, policy->folders[layer],
-			     "There are too many application files. Remove some; those beyond 100000 are not in force.",
-			     FALSE);
-		return;
-	}
+	policy->n_taken++;
 	file_read(policy, ng_policy_file_get(policy, layer, id), folder_fd, name);
 }
 
@@ -263,13 +256,20 @@ static void folder_load(NgPolicy *policy, NgLayer layer)
 
 gboolean ng_policy_reload(NgPolicy *policy)
 {
+	/* Who may fill a folder must not crowd out who stands above: the stronger first, whatever was there before. */
+	static const NgLayer layers[NG_LAYERS] = { NG_LAYER_ADMIN, NG_LAYER_VENDOR, NG_LAYER_USER };
+	guint n_before = 0;
+
 	policy->reloads++;
 	if (g_hash_table_size(policy->strangers) > 0)
 		policy->is_dirty = TRUE;
 	g_hash_table_remove_all(policy->strangers);
-	for (guint layer = 0; layer < NG_LAYERS; layer++)
-		if (policy->folders[layer])
-			folder_load(policy, layer);
+	for (guint i = 0; i < NG_LAYERS; i++) {
+		policy->n_taken = n_before;
+		if (policy->folders[layers[i]])
+			folder_load(policy, layers[i]);
+		n_before += g_hash_table_size(policy->files[layers[i]]); /* of a folder that cannot be read too */
+	}
 	return policy->is_dirty && ng_policy_merge(policy);
 }
 

@@ -42,6 +42,7 @@ struct _NgPolicy {
 	gboolean is_dirty;            /* a file or problem changed since the last merge */
 	gboolean has_conflicts;       /* some application is not in force because another has its executable */
 	guint reloads;                /* counted */
+	guint n_taken;                /* files taken so far in this reload, at most NG_POLICY_MAX_APPS */
 };
 
 /* What the lines of a file fill. */

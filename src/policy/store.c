@@ -44,6 +44,20 @@ static gboolean check_owners(NgPolicy *policy, const NgPolicyApp *app, GError **
 	return TRUE;
 }
 
+static gboolean check_room(NgPolicy *policy, const char *id, GError **error)
+{
+	guint n = 0;
+
+	for (guint layer = 0; layer < NG_LAYERS; layer++)
+		n += g_hash_table_size(policy->files[layer]);
+	if (n < NG_POLICY_MAX_APPS || g_hash_table_contains(policy->files[NG_LAYER_USER], id))
+		return TRUE;
+	g_set_error(error, NG_POLICY_ERROR, NG_POLICY_ERROR_LIMIT,
+		    "There are %d application files, and no more are read. Forget some applications first.",
+		    NG_POLICY_MAX_APPS);
+	return FALSE;
+}
+
 static int open_folder(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -150,7 +164,8 @@ gboolean ng_policy_store(NgPolicy *policy, const NgPolicyApp *app, GError **erro
 			    NG_POLICY_MAX_ID);
 		return FALSE;
 	}
-	if (!check_managed(policy, app->id, error) || !check_owners(policy, app, error))
+	if (!check_managed(policy, app->id, error) || !check_owners(policy, app, error) ||
+	    !check_room(policy, app->id, error))
 		return FALSE;
 	folder_fd = open_folder(folder);
 	if (folder_fd < 0)

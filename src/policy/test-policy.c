@@ -476,6 +476,52 @@ static void test_people_may_say_id_name_or_executable(Fixture *f, gconstpointer 
 	g_assert_null(ng_policy_resolve(f->policy, "twin"));
 	g_assert_null(ng_policy_resolve(f->policy, "/d"));
 	g_assert_null(ng_policy_resolve(f->policy, "\xff"));
+	g_assert_cmpstr(ng_policy_called(f->policy, "TWIN", "b")->id, ==, "c");
+	g_assert_cmpstr(ng_policy_called(f->policy, "A", "c")->id, ==, "a");
+	g_assert_null(ng_policy_called(f->policy, "a", "a"));
+	g_assert_null(ng_policy_called(f->policy, "nobody", "a"));
+}
+
+/* What the users' folder said is remembered, and the folder is none now: so that 100,000 files need not be written. */
+static void test_the_administrator_is_heard_when_users_have_filled_their_folder(Fixture *f, gconstpointer data)
+{
+	g_autoptr(GString) snapshot = g_string_new("netguard-policy 1\n");
+	g_autoptr(NgPolicyApp) one_more = make_app("more", "/more", NG_PROFILE_OFFLINE);
+	g_autoptr(GError) error = NULL;
+
+	for (guint i = 0; i < NG_POLICY_MAX_APPS; i++) {
+		g_autofree char *text =
+			g_strdup_printf("[Application]\nExecutable=/a%u\n[Network]\nProfile=online\n", i);
+
+		g_string_append_printf(snapshot, "%u a%u %" G_GSIZE_FORMAT "\n%s\n", NG_LAYER_USER, i, strlen(text),
+				       text);
+	}
+	ng_policy_remember(f->policy, snapshot->str);
+	g_rmdir(f->folders[NG_LAYER_USER]);
+	g_assert_true(g_file_set_contents(f->folders[NG_LAYER_USER], "", 0, NULL));
+	write_app(f, NG_LAYER_ADMIN, "strict", "/strict", "offline");
+	ng_policy_reload(f->policy);
+	g_assert_cmpuint(ng_policy_apps(f->policy)->len, ==, NG_POLICY_MAX_APPS + 1);
+	assert_profile(f, "strict", NG_PROFILE_OFFLINE);
+	g_assert_false(ng_policy_store(f->policy, one_more, &error));
+	g_assert_error(error, NG_POLICY_ERROR, NG_POLICY_ERROR_LIMIT);
+	g_unlink(f->folders[NG_LAYER_USER]);
+}
+
+static void test_a_name_never_stands_for_a_path(Fixture *f, gconstpointer data)
+{
+	g_autoptr(NgPolicyApp) app = make_app("a", "/a", NG_PROFILE_OFFLINE);
+	g_autoptr(GError) error = NULL;
+
+	write_file(f, NG_LAYER_USER, "b.app",
+		   "[Application]\nName=/usr/bin/true\nExecutable=/b\n[Network]\nProfile=local\n");
+	ng_policy_reload(f->policy);
+	assert_problem(f, "/user/b.app", 2, 6, FALSE, "The name starts with /");
+	g_free(app->name);
+	app->name = g_strdup("/usr/bin/true");
+	g_assert_false(ng_policy_store(f->policy, app, &error));
+	g_assert_error(error, NG_POLICY_ERROR, NG_POLICY_ERROR_VALUE);
+	g_assert_null(ng_policy_resolve(f->policy, "/usr/bin/true"));
 }
 
 static void test_what_a_snapshot_remembers_holds_for_damaged_files_only(Fixture *f, gconstpointer data)
@@ -583,6 +629,9 @@ int main(int argc, char **argv)
 	ADD(test_the_user_folder_is_made_when_it_is_missing, "the user folder is made when it is missing");
 	ADD(test_a_new_id_is_free_and_fit_for_a_file, "a new id is free and fit for a file");
 	ADD(test_people_may_say_id_name_or_executable, "people may say id, name or executable");
+	ADD(test_the_administrator_is_heard_when_users_have_filled_their_folder,
+	    "the administrator is heard when users have filled their folder");
+	ADD(test_a_name_never_stands_for_a_path, "a name never stands for a path");
 	ADD(test_what_a_snapshot_remembers_holds_for_damaged_files_only,
 	    "what a snapshot remembers holds for damaged files only");
 	ADD(test_a_damaged_snapshot_is_read_up_to_the_damage, "a damaged snapshot is read up to the damage");
