@@ -7,6 +7,7 @@
  */
 #include "guardd/change.h"
 
+#include "guardd/fingerprints.h"
 #include "guardd/found.h"
 #include "guardd/loosening.h"
 
@@ -92,6 +93,11 @@ NgAction ng_change_of_app(NgEngine *engine, const NgPolicyApp *after)
 
 NgAction ng_change_of_forgetting(NgEngine *engine, const NgPolicyApp *app)
 {
+	g_auto(NgFingerprint) now = ng_fingerprints_of(engine->fingerprints, app->id);
+
+	/* Forgetting it and deciding anew would be an approval of what its files are now. */
+	if (now.changed && now.changed->len > 0)
+		return NG_ACTION_LOOSEN;
 	return change_of(engine, app, ng_policy_below(engine->policy, app->id));
 }
 
