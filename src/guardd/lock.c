@@ -47,6 +47,7 @@ struct _NgLock {
 	char hash[crypto_pwhash_STRBYTES];
 	char *damage;
 	struct stat stamp; /* st_ino 0: there was no file */
+	gboolean is_blind; /* nobody can tell whether there is one */
 	gboolean is_known; /* the file has been looked at */
 	guint generation;
 
@@ -141,19 +142,24 @@ static void lock_refresh(NgLock *lock, gboolean ours)
 {
 	struct stat stamp = { 0 };
 	const gboolean was_known = lock->is_known;
+	const gboolean is_there = lstat(lock->path, &stamp) == 0;
+	const gboolean is_blind = !is_there && errno != ENOENT;
 
-	if (lstat(lock->path, &stamp) < 0 && errno == ENOENT)
+	if (!is_there)
 		stamp = (struct stat){ 0 };
-	if (was_known && is_same_file(&stamp, &lock->stamp))
+	if (was_known && is_blind == lock->is_blind && is_same_file(&stamp, &lock->stamp))
 		return;
 	lock->is_known = TRUE;
 	lock->stamp = stamp;
+	lock->is_blind = is_blind;
 	lock->generation++;
 	g_hash_table_remove_all(lock->unlocked);
 	sodium_memzero(lock->hash, sizeof lock->hash);
 	g_clear_pointer(&lock->damage, g_free);
 	lock->state = NG_LOCK_UNSET;
-	if (stamp.st_ino != 0)
+	if (is_blind)
+		lock_set_damage(lock, "cannot be looked at");
+	else if (is_there)
 		lock_read(lock, &stamp);
 	if (was_known && !ours && lock->outside)
 		lock->outside(lock->user_data);

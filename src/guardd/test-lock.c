@@ -266,6 +266,22 @@ static void assert_damaged(Fixture *fixture, const char *what)
 	g_assert_cmpint(change(fixture, "", "another one"), ==, NG_LOCK_FAILED);
 }
 
+/* As when its folder may not be looked into. */
+static void test_a_file_that_cannot_be_looked_at_is_a_lock_that_nobody_opens(Fixture *fixture, gconstpointer data)
+{
+	g_autofree char *folder = g_path_get_dirname(fixture->path);
+	g_autofree char *aside = g_strconcat(folder, "-aside", NULL);
+
+	g_assert_cmpint(ng_lock_state(fixture->lock), ==, NG_LOCK_UNSET);
+	g_assert_cmpint(g_rename(folder, aside), ==, 0);
+	g_assert_true(g_file_set_contents(folder, "no folder", -1, NULL));
+	g_assert_cmpint(ng_lock_state(fixture->lock), ==, NG_LOCK_DAMAGED);
+	g_assert_nonnull(strstr(ng_lock_damage(fixture->lock), "cannot be looked at"));
+	g_assert_cmpint(g_unlink(folder), ==, 0);
+	g_assert_cmpint(g_rename(aside, folder), ==, 0);
+	g_assert_cmpint(ng_lock_state(fixture->lock), ==, NG_LOCK_UNSET);
+}
+
 static void test_a_damaged_file_is_a_lock_that_nobody_opens(Fixture *fixture, gconstpointer data)
 {
 	static const char *const texts[] = { "",
@@ -357,6 +373,7 @@ int main(int argc, char **argv)
 	TEST(many_at_once_are_bounded);
 	TEST(unlocking_is_for_one_uid_and_ends);
 	TEST(a_damaged_file_is_a_lock_that_nobody_opens);
+	TEST(a_file_that_cannot_be_looked_at_is_a_lock_that_nobody_opens);
 	TEST(removing_the_file_removes_the_lock_and_is_noticed);
 	TEST(a_lock_that_cannot_be_counted_is_not_opened);
 	TEST(the_memory_of_a_hash_is_given_back);
