@@ -180,6 +180,10 @@ static void asked_no(Grant *grant, NgPolkitAnswer answer, const char *text)
 	case NG_POLKIT_CANCELLED:
 		refuse(engine, call, "the caller has gone", NG_API_ERROR_CANCELLED, "The caller has gone.");
 		break;
+	case NG_POLKIT_BUSY:
+		refuse(engine, call, "too many of this account wait", NG_API_ERROR_LIMIT,
+		       "Too many calls of your account wait for polkit. Try again in a moment.");
+		break;
 	}
 }
 
@@ -208,8 +212,8 @@ static void ask_person(Grant *grant)
 		return;
 	}
 	g_ptr_array_add(authority->questions, call);
-	ng_polkit_check(bus, sender, ng_action_word(grant->action), TRUE, ng_call_cancellable(call), asked_person,
-			grant);
+	ng_polkit_check(bus, sender, ng_call_uid(call), ng_action_word(grant->action), TRUE, ng_call_cancellable(call),
+			asked_person, grant);
 }
 
 /* What polkit says without troubling anybody. */
@@ -234,7 +238,8 @@ static gboolean polkit_allows(NgEngine *engine, NgCall *call, NgAction action)
 	if (grant->asked & 1u << action)
 		return TRUE;
 	grant->action = action;
-	ng_polkit_check(bus, sender, ng_action_word(action), FALSE, ng_call_cancellable(call), asked_polkit, grant);
+	ng_polkit_check(bus, sender, ng_call_uid(call), ng_action_word(action), FALSE, ng_call_cancellable(call),
+			asked_polkit, grant);
 	return FALSE;
 }
 
@@ -401,6 +406,13 @@ static void permissions_known(NgPolkitAnswer answer, const char *text, gpointer 
 		g_free(permissions);
 		return;
 	}
+	if (answer == NG_POLKIT_BUSY) {
+		g_variant_builder_clear(&permissions->words);
+		ng_call_fail(permissions->call, NG_API_ERROR_LIMIT,
+			     "Too many calls of your account wait for polkit. Try again in a moment.");
+		g_free(permissions);
+		return;
+	}
 	why = answer == NG_POLKIT_FAILED
 		      ? g_strdup_printf("Only root may change something here: polkit could not tell who may (%s).",
 					text)
@@ -416,7 +428,7 @@ static void permissions_ask(Permissions *permissions)
 	const char *sender;
 	GDBusConnection *bus = ng_call_bus(permissions->call, &sender);
 
-	ng_polkit_check(bus, sender, ng_action_word(listed[permissions->next]), FALSE,
+	ng_polkit_check(bus, sender, ng_call_uid(permissions->call), ng_action_word(listed[permissions->next]), FALSE,
 			ng_call_cancellable(permissions->call), permissions_known, permissions);
 }
 

@@ -17,6 +17,11 @@ G_BEGIN_DECLS
 #define NG_POLKIT_TIMEOUT_MS 25000      /* polkit may have to be started */
 #define NG_POLKIT_ASK_TIMEOUT_MS 290000 /* a person reads and types; shorter than the client waits */
 
+/* Without `may_ask`. */
+#define NG_POLKIT_OPEN 64 /* at once, of everybody */
+#define NG_POLKIT_OPEN_OF_UID 4
+#define NG_POLKIT_WAITING_OF_UID 64 /* what is more is NG_POLKIT_BUSY */
+
 typedef enum {
 	NG_POLKIT_YES,
 	NG_POLKIT_ASK, /* if somebody proves who he is; only without `may_ask`, or when there is nobody to ask */
@@ -26,14 +31,16 @@ typedef enum {
 	NG_POLKIT_ABSENT,    /* there is no polkit, or it went away */
 	NG_POLKIT_FAILED,    /* it is there and cannot tell; `text` says why */
 	NG_POLKIT_CANCELLED,
+	NG_POLKIT_BUSY, /* not asked: too many of this uid's wait */
 } NgPolkitAnswer;
 
 /* `text` is "" or what polkit said, valid for the call. */
 typedef void (*NgPolkitDone)(NgPolkitAnswer answer, const char *text, gpointer user_data);
 
-/* May `sender` do org.networkguard.guard1.`word`? With `may_ask` polkit may ask a person. `done` is called once, from
- * the main loop, also after `cancellable` (may be NULL) was cancelled; then the question is closed. */
-void ng_polkit_check(GDBusConnection *bus, const char *sender, const char *word, gboolean may_ask,
+/* May `sender`, who is `uid`, do org.networkguard.guard1.`word`? With `may_ask` polkit may ask a person. `done` is
+ * called once, from the main loop, also after `cancellable` (may be NULL) was cancelled; then the question is closed.
+ */
+void ng_polkit_check(GDBusConnection *bus, const char *sender, guint32 uid, const char *word, gboolean may_ask,
 		     GCancellable *cancellable, NgPolkitDone done, gpointer user_data);
 
 G_END_DECLS
