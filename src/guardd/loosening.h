@@ -31,8 +31,8 @@ typedef struct {
 	NgPermit otherwise;       /* what holds then: the default */
 } NgCourse;
 
-/* TRUE: at some time from `now` (seconds since the epoch) on, `after` may permit something that `before` may not; or its
- * application has an allowance, a class or free children that the one before had not, whatever its profile is. */
+/* TRUE: at some time from `now` (seconds since the epoch) on, `after` may permit something that `before` may not; or
+ * its application has an allowance, a class or free children that the one before had not, whatever its profile is. */
 gboolean ng_course_loosens(const NgCourse *before, const NgCourse *after, gint64 now);
 
 G_END_DECLS
