@@ -66,7 +66,9 @@ class Window:
         self._prepare(welcomed)
         env = dict(env or {})
         if icons:
-            env["PATH"] = mockdata.icon_data(session.path("data")) + ":" + session.env["PATH"]
+            # As if installed in the system: a person's own entries may not name its programs.
+            env["PATH"] = mockdata.icon_data(session.path("share")) + ":" + session.env["PATH"]
+            env["XDG_DATA_DIRS"] = session.path("share") + ":" + session.env["XDG_DATA_DIRS"]
         program = desk.build_file("src", "window", "netguard-window")
         self.program = self.screen.run([*wrapper, program, "--runtime", runtime, *options], env=env, **look)
         self.app = atspi.App(session, self.program, seconds)
@@ -141,8 +143,9 @@ class Window:
     def menu(self, button, *items):
         """Open a menu by its button and go through its items."""
         self.press(button)
-        for item in items:
-            self.press(item, role="menu item")
+        for item in items:  # one that switches something on and off has a role of its own
+            self.find(None, item, **{"sensitive": True})
+            self.press(item, role="menu item" if self.tree().first("menu item", item) else "check menu item")
 
     def main_menu(self, *items):
         self.menu("Menu", *items)
