@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 #define NG_CLIENT_SERVICE_ACCOUNT "netguard"
 #define NG_CLIENT_CONNECT_TIMEOUT_MS 10000 /* to connect and authenticate */
 #define NG_CLIENT_CALL_TIMEOUT_MS 30000
-#define NG_CLIENT_ASK_TIMEOUT_MS 300000 /* a person reads a question and types a password */
+#define NG_CLIENT_ASK_TIMEOUT_MS 300000       /* a person reads a question and types a password */
 #define NG_CLIENT_LONG_CALL_TIMEOUT_MS 180000 /* Import and Reload of many applications */
 
 #define NG_CLIENT_ERROR (ng_client_error_quark())

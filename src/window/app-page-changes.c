@@ -197,7 +197,7 @@ static char *user_name(guint64 uid)
 		return NULL;
 	if (getpwuid_r((uid_t)uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
 		return g_utf8_make_valid(found->pw_name, -1);
-	return g_strdup_printf(_("user %" G_GUINT64_FORMAT), uid);
+	return g_strdup_printf(_("user %lu"), (gulong)uid);
 }
 
 static const struct {

@@ -420,7 +420,7 @@ def _root_only(world):
 
 
 def _hosts(world):
-    world.apps["curl"] |= {"allow": ["192.168.1.20:631/tcp", "deb.debian.org:443/tcp", "2001:db8:85a3::/48"], "reason": "Only our own mirror"}
+    world.apps["curl"] |= {"allow": ["192.168.1.20:631/tcp", "mirror.example.org:443/tcp", "2001:db8:85a3::/48"], "reason": "Only our own mirror"}
 
 
 def _set(**values):

@@ -41,7 +41,7 @@ def check_hosts(tap, window, mock):
         expect_equal(window.find("text", "Another: .*").text(), "nonsense", "the entry")
     with tap.point("a host that is in the list already is not asked for"):
         mock.calls()
-        write(window, "Another: .*", "deb.debian.org:443/tcp")
+        write(window, "Another: .*", "mirror.example.org:443/tcp")
         window.press("Allow this host")
         window.sees("It is in the list already.")
         expect_equal(mock.calls("SetProfile"), [], "calls")

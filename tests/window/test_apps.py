@@ -242,9 +242,11 @@ def check_keyboard(tap, window, mock):
         screen.type("inksc")
         window.app.wait(lambda: window.names() == ["Inkscape"], 10, lambda: f"only Inkscape is listed: {window.names()}")
         for _press in range(12):
-            if (focused(window) or focused(window).name).name.startswith("Inkscape: "):
+            if focused(window).name.startswith("Inkscape: "):
                 break
+            before = focused(window)
             screen.key("Tab")
+            window.app.wait(lambda before=before: focused(window) and focused(window).path != before.path, 5, "Tab goes on")
         expect(focused(window).name.startswith("Inkscape: "), f"Tab does not get to the toggles but to {focused(window)!r}")
         if focused(window).name.startswith("Inkscape: Offline"):
             screen.key("Right")
