@@ -83,7 +83,7 @@ def check_click(tap, scene):
         child = scene.lab.spawn([scene.curl, "--silent", "--output", "/dev/null", URL + "/endless"])
         window.app.wait(lambda: "ESTAB" in _sockets(scene), 10, "the download runs")
         window.choose(name, "offline")
-        window.sees(f"{name} is now Offline.*1 open connection (was )?closed.*")
+        window.sees(f"{name} is now Offline.*1 open connection (was )?closed.*", seconds=30)  # after the toasts of the clicks before
         window.app.wait(lambda: child.poll() is not None, 5, "the download has ended")
         expect(child.returncode != 0, f"curl ended with {child.returncode}")
     with tap.point("what it tried is counted in its row"):
