@@ -31,6 +31,7 @@ G_DEFINE_FINAL_TYPE(NgwAppRow, ngw_app_row, GTK_TYPE_WIDGET)
 static void row_show(NgwAppRow *self)
 {
 	const NgwAppData *data = ngw_app_data(self->app);
+	const gboolean is_fixed = data->is_managed || data->is_read_only;
 	g_autofree char *subtitle = ngw_app_subtitle(self->app);
 	g_autofree char *more = g_strdup_printf(_("More for %s"), data->name);
 	g_autofree char *choose = g_strdup_printf(_("Choose %s"), data->name);
@@ -44,16 +45,15 @@ static void row_show(NgwAppRow *self)
 		gtk_widget_set_tooltip_text(self->about, path);
 	ngw_profile_switch_show(self->profile, data->name, data->profile, !ngw_app_is_decided(self->app),
 				ngw_app_pending(self->app));
-	gtk_widget_set_sensitive(GTK_WIDGET(self->profile), !data->is_managed);
+	gtk_widget_set_sensitive(GTK_WIDGET(self->profile), !is_fixed);
 	gtk_accessible_update_property(GTK_ACCESSIBLE(self->menu), GTK_ACCESSIBLE_PROPERTY_LABEL, more, -1);
 	gtk_check_button_set_active(GTK_CHECK_BUTTON(self->check), ngw_app_is_selected(self->app));
 	gtk_accessible_update_property(GTK_ACCESSIBLE(self->check), GTK_ACCESSIBLE_PROPERTY_LABEL, choose, -1);
-	gtk_widget_set_sensitive(self->check, !data->is_managed);
-	gtk_widget_action_set_enabled(GTK_WIDGET(self), "row.temporary", !data->is_managed);
-	gtk_widget_action_set_enabled(GTK_WIDGET(self), "row.approve", data->changed && data->changed[0]);
+	gtk_widget_set_sensitive(self->check, !is_fixed);
+	gtk_widget_action_set_enabled(GTK_WIDGET(self), "row.temporary", !is_fixed);
+	gtk_widget_action_set_enabled(GTK_WIDGET(self), "row.approve", !is_fixed && data->changed && data->changed[0]);
 	gtk_widget_action_set_enabled(GTK_WIDGET(self), "row.forget",
-				      ngw_app_is_decided(self->app) && !data->is_managed &&
-					      g_str_equal(data->layer, "user"));
+				      ngw_app_is_decided(self->app) && !is_fixed && g_str_equal(data->layer, "user"));
 	self->is_showing = FALSE;
 }
 

@@ -99,7 +99,8 @@ static gboolean data_equal(const NgwAppData *a, const NgwAppData *b)
 	       a->processes == b->processes && texts_equal(a->changed, b->changed) && a->approved == b->approved &&
 	       g_strcmp0(a->fingerprint, b->fingerprint) == 0 && texts_equal(a->allow, b->allow) &&
 	       texts_equal(a->flags, b->flags) && g_strcmp0(a->children, b->children) == 0 &&
-	       a->denied_today == b->denied_today && a->is_simulated == b->is_simulated && a->is_muted == b->is_muted;
+	       a->denied_today == b->denied_today && a->is_simulated == b->is_simulated &&
+	       a->is_read_only == b->is_read_only && a->is_muted == b->is_muted;
 }
 
 static void app_take(NgwApp *self, NgwAppData *data)

@@ -58,6 +58,7 @@ typedef struct {
 	char **flags;
 	char *children; /* "own", "inherit" */
 	guint64 denied_today;
+	gboolean is_read_only; /* this person may change nothing */
 	gboolean is_simulated; /* nothing is blocked: it would be */
 	gboolean is_muted;     /* the person asked not to hear of it */
 } NgwAppData;

@@ -54,7 +54,7 @@ static void item_bind(GtkSignalListItemFactory *factory, GtkListItem *item, gpoi
 	GtkWidget *child = gtk_list_item_get_child(item);
 
 	gtk_list_item_set_activatable(item, !is_heading);
-	gtk_list_item_set_selectable(item, FALSE);
+	gtk_list_item_set_selectable(item, TRUE); /* what cannot be selected cannot have the keyboard either */
 	if (is_heading) {
 		if (!child || !GTK_IS_LABEL(child)) {
 			child = heading_new();

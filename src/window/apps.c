@@ -221,6 +221,7 @@ static void data_dress(NgwApps *self, NgwAppData *data)
 	}
 	g_clear_object(&data->icon);
 	data->icon = g_object_ref(entry ? entry->icon : plain_icon());
+	data->is_read_only = ngw_guard_is_read_only(self->guard);
 	data->is_simulated = ngw_guard_is_simulation(self->guard);
 	data->is_muted = ngw_choices_is_muted(ngw_choices_get(), *data->id ? data->id : data->executable);
 }
@@ -466,6 +467,8 @@ static void guard_changed(NgwApps *self, guint parts)
 {
 	if (parts & NGW_PART_POLICY)
 		ngw_apps_refresh(self);
+	else if (parts & NGW_PART_PERMISSIONS)
+		refresh_soon(self);
 }
 
 static void guard_link(NgwApps *self)

@@ -358,6 +358,12 @@ const char *ngw_guard_permission(NgwGuard *self, const char *action)
 	return ngw_dict_string(self->known[ANSWER_PERMISSIONS], action, "no");
 }
 
+gboolean ngw_guard_is_read_only(NgwGuard *self)
+{
+	return self->known[ANSWER_PERMISSIONS] && g_str_equal(ngw_guard_permission(self, "tighten"), "no") &&
+	       g_str_equal(ngw_guard_permission(self, "loosen"), "no");
+}
+
 /* --- calling --- */
 
 static void guard_call_ended(GObject *source, GAsyncResult *result, gpointer data)

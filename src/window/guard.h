@@ -54,6 +54,8 @@ gboolean ngw_guard_is_ready(NgwGuard *guard);
 const char *ngw_guard_link_text(NgwGuard *guard);
 /* The link is to the system bus, where polkit can ask; FALSE: the socket, root only. */
 gboolean ngw_guard_is_on_bus(NgwGuard *guard);
+/* This person may change nothing at all, whatever password is given. */
+gboolean ngw_guard_is_read_only(NgwGuard *guard);
 /* Nothing goes through the kernel: state "simulation". */
 gboolean ngw_guard_is_simulation(NgwGuard *guard);
 

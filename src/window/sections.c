@@ -190,7 +190,7 @@ static void emit_additions(NgwSections *self, GPtrArray *after, guint limit)
 static gboolean sections_grow(gpointer data);
 
 /* Rows that stay keep their widgets; what is new comes a few at a time, because a row takes its time to be made. */
-static void sections_update(NgwSections *self)
+static void sections_apply(NgwSections *self, gboolean is_growing)
 {
 	g_autoptr(GPtrArray) after = rows_now(self);
 	g_autofree gboolean *kept = g_new0(gboolean, self->rows->len + 1);
@@ -200,7 +200,7 @@ static void sections_update(NgwSections *self)
 	find_kept(self->rows, after, kept);
 	for (guint i = 0; i < self->rows->len; i++)
 		n_kept += kept[i] ? 1 : 0;
-	if (n_kept == 0)
+	if (!is_growing && after->len > n_kept + FIRST_ROWS)
 		self->limit = FIRST_ROWS;
 	emit_removals(self, kept);
 	emit_additions(self, after, MIN(after->len, MAX(self->limit, self->rows->len)));
@@ -209,13 +209,18 @@ static void sections_update(NgwSections *self)
 	g_signal_emit(self, signal_updated, 0);
 }
 
+static void sections_update(NgwSections *self)
+{
+	sections_apply(self, FALSE);
+}
+
 static gboolean sections_grow(gpointer data)
 {
 	NgwSections *self = data;
 
 	self->grow = 0;
 	self->limit = self->limit < ROWS_OF_VIEW ? self->limit + GROW_ROWS : G_MAXUINT;
-	sections_update(self);
+	sections_apply(self, TRUE);
 	return G_SOURCE_REMOVE;
 }
 

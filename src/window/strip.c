@@ -163,6 +163,10 @@ static gboolean message_of_status(NgwGuard *guard, Message *message)
 		message->text =
 			g_strdup(_("This is a simulation: it shows what would be blocked, and blocks nothing."));
 		message->icon = "netguard-not-protecting-symbolic";
+	} else if (ngw_guard_is_read_only(guard)) {
+		message->text = g_strdup(ngw_dict_string(ngw_guard_permissions(guard), "text", ""));
+		message->icon = "changes-prevent-symbolic";
+		message->class = "plain";
 	} else if (missing[0]) {
 		message->text = g_strdup(missing[0]);
 		message->class = "plain";

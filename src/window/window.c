@@ -26,6 +26,7 @@ struct _NgwWindow {
 	GtkWidget *state, *state_icon, *state_label, *select, *search, *menu, *switcher_bar;
 	NgwAppsPage *apps_page;
 	NgwAppPage *app_page;
+	AdwToast *undo_toast; /* weak */
 	guint folding;
 	NgwApplication *application; /* borrowed: it outlives its windows */
 };
@@ -59,6 +60,12 @@ NgwDesktopEntries *ngw_window_entries(NgwWindow *self)
 
 void ngw_window_add_toast(NgwWindow *self, AdwToast *toast)
 {
+	/* Toasts wait for each other: what can be undone on the screen is the last thing that was done. */
+	if (adw_toast_get_button_label(toast)) {
+		if (self->undo_toast)
+			adw_toast_dismiss(self->undo_toast);
+		g_set_weak_pointer(&self->undo_toast, toast);
+	}
 	adw_toast_overlay_add_toast(self->toasts, toast);
 }
 
@@ -85,7 +92,7 @@ static gboolean is_mode(NgwGuard *guard, const char *state)
 static void window_update(NgwWindow *self)
 {
 	NgwGuard *guard = ngw_window_guard(self);
-	const gboolean is_ready = ngw_guard_is_ready(guard);
+	const gboolean is_ready = ngw_guard_is_ready(guard) && !ngw_guard_is_read_only(guard);
 	const gboolean is_held = is_mode(guard, "paused") || is_mode(guard, "panic");
 	g_autofree char *state = ngw_state_text(guard);
 	g_autofree char *name = g_strdup_printf(_("State: %s. Show what is enforced"), state);
@@ -268,6 +275,7 @@ static void do_start_service(GtkWidget *widget, const char *action, GVariant *pa
 static void ngw_window_dispose(GObject *object)
 {
 	g_clear_handle_id(&NGW_WINDOW(object)->folding, g_source_remove);
+	g_clear_weak_pointer(&NGW_WINDOW(object)->undo_toast);
 	G_OBJECT_CLASS(ngw_window_parent_class)->dispose(object);
 }
 
