@@ -59,6 +59,27 @@ NgwProfile ngw_profile_from_word(const char *word)
 	return NGW_PROFILE_NONE;
 }
 
+NgwAppData *ngw_app_data_new_program(const char *path, const char *name)
+{
+	NgwAppData *data = g_new0(NgwAppData, 1);
+
+	data->id = g_strdup("");
+	data->name = g_strdup(name);
+	data->executable = g_strdup(path);
+	data->executables = g_new0(char *, 2);
+	data->executables[0] = g_strdup(path);
+	data->while_word = g_strdup("");
+	data->reason = g_strdup("");
+	data->layer = g_strdup("");
+	data->path = g_strdup("");
+	data->changed = g_new0(char *, 1);
+	data->fingerprint = g_strdup("");
+	data->allow = g_new0(char *, 1);
+	data->flags = g_new0(char *, 1);
+	data->children = g_strdup("inherit");
+	return data;
+}
+
 void ngw_app_data_free(NgwAppData *data)
 {
 	if (!data)

@@ -63,6 +63,8 @@ typedef struct {
 	gboolean is_muted;     /* the person asked not to hear of it */
 } NgwAppData;
 
+/* A program that nobody decided on, without an icon yet. */
+NgwAppData *ngw_app_data_new_program(const char *path, const char *name);
 void ngw_app_data_free(NgwAppData *data);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NgwAppData, ngw_app_data_free)
 

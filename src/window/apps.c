@@ -93,25 +93,12 @@ static NgwAppData *data_of_app(GVariant *app)
 
 static NgwAppData *data_of_program(GVariant *program)
 {
-	NgwAppData *data = g_new0(NgwAppData, 1);
+	const char *path = ngw_dict_string(program, "executable", "");
+	NgwAppData *data = ngw_app_data_new_program(path, ngw_dict_string(program, "name", path));
 
-	data->id = g_strdup("");
-	data->executable = g_strdup(ngw_dict_string(program, "executable", ""));
-	data->name = g_strdup(ngw_dict_string(program, "name", data->executable));
-	data->executables = g_new0(char *, 2);
-	data->executables[0] = g_strdup(data->executable);
 	data->profile = ngw_profile_from_word(ngw_dict_string(program, "profile", ""));
-	data->while_word = g_strdup("");
-	data->reason = g_strdup("");
-	data->layer = g_strdup("");
-	data->path = g_strdup("");
 	data->is_running = TRUE;
 	data->processes = (guint)ngw_dict_count(program, "processes");
-	data->changed = g_new0(char *, 1);
-	data->fingerprint = g_strdup("");
-	data->allow = g_new0(char *, 1);
-	data->flags = g_new0(char *, 1);
-	data->children = g_strdup("inherit");
 	return data;
 }
 

@@ -116,20 +116,26 @@ static char *program_in_script(const char *path, const char *text)
 	return NULL;
 }
 
+static gboolean is_own_file(GDesktopAppInfo *info)
+{
+	const char *file = g_desktop_app_info_get_filename(info);
+
+	return file && g_str_has_prefix(file, g_get_user_data_dir());
+}
+
 static NgwDesktopEntry *entry_new(GDesktopAppInfo *info)
 {
 	g_autofree char *program = program_of(g_app_info_get_commandline(G_APP_INFO(info)));
 	const char *const *keywords = g_desktop_app_info_get_keywords(info);
 	g_autofree char *more = keywords ? g_strjoinv("\n", (char **)keywords) : g_strdup("");
 	g_autofree char *text = NULL, *script = g_malloc(SCRIPT_HEAD);
-	const char *file = g_desktop_app_info_get_filename(info);
 	GIcon *icon = g_app_info_get_icon(G_APP_INFO(info));
 	NgwDesktopEntry *entry;
 
 	if (!program || !g_utf8_validate(program, -1, NULL))
 		return NULL;
 	entry = g_new0(NgwDesktopEntry, 1);
-	entry->is_own = file && g_str_has_prefix(file, g_get_user_data_dir());
+	entry->is_own = is_own_file(info);
 	entry->id = g_strdup(g_app_info_get_id(G_APP_INFO(info)));
 	entry->name = g_strdup(g_app_info_get_display_name(G_APP_INFO(info)));
 	entry->icon = icon ? g_object_ref(icon) : g_themed_icon_new("application-x-executable");
@@ -191,13 +197,11 @@ static void index_all(Index *index, GList *infos, gboolean is_hidden, gboolean i
 	for (GList *link = infos; link; link = link->next) {
 		NgwDesktopEntry *entry;
 
-		if (g_app_info_should_show(link->data) == is_hidden)
+		if (g_app_info_should_show(link->data) == is_hidden || is_own_file(link->data) != is_own)
 			continue;
 		entry = entry_new(link->data);
-		if (entry && entry->is_own == is_own)
+		if (entry)
 			index_add(index, entry, !is_hidden);
-		else if (entry)
-			entry_free(entry);
 	}
 }
 

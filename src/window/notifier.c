@@ -222,23 +222,10 @@ static void do_open(GSimpleAction *action, GVariant *parameter, gpointer data)
 /* A program nobody decided on that does not run any more: it has no line, but a path to decide on. */
 static NgwApp *app_of_path(const char *path)
 {
-	NgwAppData *data = g_new0(NgwAppData, 1);
+	g_autofree char *name = g_path_get_basename(path);
+	NgwAppData *data = ngw_app_data_new_program(path, name);
 
-	data->id = g_strdup("");
-	data->name = g_path_get_basename(path);
-	data->executable = g_strdup(path);
-	data->executables = g_new0(char *, 2);
-	data->executables[0] = g_strdup(path);
 	data->icon = g_themed_icon_new("application-x-executable");
-	data->while_word = g_strdup("");
-	data->reason = g_strdup("");
-	data->layer = g_strdup("");
-	data->path = g_strdup("");
-	data->changed = g_new0(char *, 1);
-	data->fingerprint = g_strdup("");
-	data->allow = g_new0(char *, 1);
-	data->flags = g_new0(char *, 1);
-	data->children = g_strdup("inherit");
 	return ngw_app_new(data);
 }
 
