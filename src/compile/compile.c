@@ -105,31 +105,31 @@ static void add_problem(GPtrArray *problems, const char *path, char *message)
 	g_ptr_array_add(problems, problem);
 }
 
-/* By file, then the stronger claim first. Within a layer that is the more restrictive profile: whoever may only
- * restrict programs could else free one by claiming its file, now or by exchanging a link later (src/guardd/change.c).
- */
+/* By file, then who has it first (claim.c). */
 static int compare_claim(gconstpointer a, gconstpointer b)
 {
 	const Claim *one = a, *other = b;
+	NgClaimant claimant, rival;
 	int order = 0;
 
 	if (one->key.dev != other->key.dev)
 		return one->key.dev < other->key.dev ? -1 : 1;
 	if (one->key.ino != other->key.ino)
 		return one->key.ino < other->key.ino ? -1 : 1;
-	if (one->owner->layer != other->owner->layer)
-		return one->owner->layer > other->owner->layer ? -1 : 1;
-	if (one->owner->profile != other->owner->profile)
-		return one->owner->profile < other->owner->profile ? -1 : 1;
-	order = strcmp(one->owner->id, other->owner->id);
+	claimant = ng_claimant_of(one->owner);
+	rival = ng_claimant_of(other->owner);
+	order = ng_claimant_compare(&claimant, &rival);
 	return order ? order : g_strcmp0(one->path, other->path);
 }
 
 static void note_loss(GPtrArray *problems, const Claim *winner, const Claim *loser)
 {
+	const NgClaimant claimant = ng_claimant_of(winner->owner), rival = ng_claimant_of(loser->owner);
+
 	add_problem(problems, loser->owner->path,
-		    g_strdup_printf("%s is the same file as %s, which belongs to “%s”. Remove it from one of the two.",
-				    loser->path, winner->path, winner->owner->id));
+		    g_strdup_printf("%s is the same file as %s, which belongs to “%s”, because %s. Remove it from one "
+				    "of the two.",
+				    loser->path, winner->path, winner->owner->id, ng_claimant_why(&claimant, &rival)));
 }
 
 static void plan_exes(Plan *plan, const GArray *exes, GPtrArray *problems)

@@ -30,11 +30,24 @@ typedef struct {
 	guint32 mode;         /* NG_MODE_* */
 } NgCompileInput;
 
-/* The image. Two applications that claim one file (by key): the one whose layer is stronger, else whose profile is
- * stricter, else whose id sorts first,
- * has it; each loss is appended to `problems` (NgPolicyProblem, owned by the array) and the rest is in force. NULL only
- * when a limit of the image is passed or two ids share a key. */
+/* The image. Of applications that claim one file (by key) the first in ng_claimant_compare()'s order has it; each loss
+ * is appended to `problems` (NgPolicyProblem, owned by the array) and the rest is in force. NULL only when a limit of
+ * the image is passed or two ids share a key. */
 GBytes *ng_compile(const NgCompileInput *input, GPtrArray *problems, GError **error);
+
+/* What decides who has a file, of one application as it is compiled: what it says now, its end considered. */
+typedef struct {
+	struct ng_app rules;
+	NgLayer layer;
+	const char *id; /* borrowed */
+} NgClaimant;
+
+NgClaimant ng_claimant_of(const NgPolicyApp *app);
+/* Below 0: `a` has it. The administrator's; else the stricter profile; else the one that its children inherit from;
+ * else fewer allowances, words included; else the id that sorts first. 0 for equal ids only. */
+int ng_claimant_compare(const NgClaimant *a, const NgClaimant *b);
+/* Why `winner` has it: a clause that reads after "because". Static. */
+const char *ng_claimant_why(const NgClaimant *winner, const NgClaimant *loser);
 
 /* The image in words, one application a paragraph, sorted by id: the golden tests' other direction. Owned by the
  * caller. NULL when the image does not pass ng_image_check(). */

@@ -80,10 +80,10 @@ static void assert_fails(Fixture *f, int code, const char *message)
 	g_assert_nonnull(strstr(error->message, message));
 }
 
-static void test_one_file_belongs_to_the_stronger_layer(Fixture *f, gconstpointer data)
+static void test_one_file_belongs_to_the_administrators_application(Fixture *f, gconstpointer data)
 {
-	const NgPolicyApp *weak = add_app(f, "a", NG_PROFILE_ONLINE, NG_LAYER_VENDOR);
-	const NgPolicyApp *strong = add_app(f, "z", NG_PROFILE_OFFLINE, NG_LAYER_ADMIN);
+	const NgPolicyApp *weak = add_app(f, "a", NG_PROFILE_OFFLINE, NG_LAYER_VENDOR);
+	const NgPolicyApp *strong = add_app(f, "z", NG_PROFILE_ONLINE, NG_LAYER_ADMIN);
 	struct ng_image image = { 0 };
 	const NgPolicyProblem *problem = NULL;
 	g_autoptr(GBytes) bytes = NULL;
@@ -99,7 +99,139 @@ static void test_one_file_belongs_to_the_stronger_layer(Fixture *f, gconstpointe
 	problem = f->problems->pdata[0];
 	g_assert_cmpstr(problem->path, ==, "/layer-0/a.app");
 	g_assert_cmpstr(problem->message, ==,
-			"/usr/bin/a is the same file as /bin/z, which belongs to “z”. Remove it from one of the two.");
+			"/usr/bin/a is the same file as /bin/z, which belongs to “z”, because that is the "
+			"administrator's. Remove "
+			"it from one of the two.");
+}
+
+/* One application of a pair that claims a file. */
+typedef struct {
+	NgLayer layer;
+	guint8 profile, flags;
+	const char *allow; /* at most one entry; NULL: none */
+} Claims;
+
+static const NgPolicyApp *add_claims(Fixture *f, const char *id, const Claims *claims)
+{
+	NgPolicyApp *app = add_app(f, id, claims->profile, claims->layer);
+	const char *const allow[] = { claims->allow, NULL };
+
+	if (claims->allow)
+		g_assert_true(ng_policy_app_set_allow(app, allow, NULL));
+	app->flags |= claims->flags;
+	return app;
+}
+
+/* Of the two the one called `winner` has the file, whichever is added first and whatever their ids are. */
+static void assert_wins(const Claims *winner, const Claims *loser, const char *why, gboolean is_by_id)
+{
+	for (guint round = 0; round < (is_by_id ? 2 : 4); round++) {
+		const gboolean sorts_first = is_by_id || (round & 1), is_added_first = round & 2;
+		const char *id = sorts_first ? "a" : "b", *other_id = sorts_first ? "b" : "a";
+		struct ng_image image = { 0 };
+		g_autoptr(GBytes) bytes = NULL;
+		const NgPolicyProblem *problem = NULL;
+		g_autofree char *words = g_strdup_printf("belongs to “%s”, because %s. ", id, why);
+		Fixture f = { 0 };
+
+		set_up(&f, NULL);
+		if (is_added_first)
+			add_exe(&f, add_claims(&f, id, winner), "/1", 5);
+		add_exe(&f, add_claims(&f, other_id, loser), "/2", 5);
+		if (!is_added_first)
+			add_exe(&f, add_claims(&f, id, winner), "/1", 5);
+		bytes = compile(&f, &image);
+		g_assert_nonnull(bytes);
+		g_assert_cmpuint(image.header->n_exes, ==, 1);
+		g_assert_cmpuint(image.apps[image.exes[0].app].key, ==, ng_image_app_key(id, 1));
+		g_assert_cmpuint(f.problems->len, ==, 1);
+		problem = f.problems->pdata[0];
+		if (!strstr(problem->message, words))
+			g_error("“%s” does not say “%s”", problem->message, words);
+		tear_down(&f, NULL);
+	}
+}
+
+static void test_the_administrators_claim_beats_a_stricter_one(Fixture *f, gconstpointer data)
+{
+	const Claims admins = { NG_LAYER_ADMIN, NG_PROFILE_ONLINE, NG_APP_CHILDREN_OWN, "10.0.0.1" };
+
+	assert_wins(&admins, &(Claims){ NG_LAYER_USER, NG_PROFILE_OFFLINE, 0, NULL }, "that is the administrator's",
+		    FALSE);
+	assert_wins(&admins, &(Claims){ NG_LAYER_VENDOR, NG_PROFILE_OFFLINE, 0, NULL }, "that is the administrator's",
+		    FALSE);
+	assert_wins(&(Claims){ NG_LAYER_ADMIN, NG_PROFILE_LOCAL, 0, NULL }, &admins, "that has the stricter profile",
+		    FALSE);
+}
+
+static void test_the_stricter_profile_has_it_across_layers(Fixture *f, gconstpointer data)
+{
+	static const NgLayer layers[] = { NG_LAYER_VENDOR, NG_LAYER_USER };
+
+	for (guint i = 0; i < 4; i++) {
+		for (guint8 strict = NG_PROFILE_OFFLINE; strict < NG_PROFILE_ONLINE; strict++) {
+			/* All that counts later speaks against it. */
+			const Claims winner = { layers[i & 1], strict, NG_APP_CHILDREN_OWN, "10.0.0.1" };
+
+			for (guint8 loose = strict + 1; loose <= NG_PROFILE_ONLINE; loose++)
+				assert_wins(&winner, &(Claims){ layers[i >> 1], loose, 0, NULL },
+					    "that has the stricter profile", FALSE);
+		}
+	}
+}
+
+static void test_then_the_one_that_its_children_inherit_from(Fixture *f, gconstpointer data)
+{
+	assert_wins(&(Claims){ NG_LAYER_VENDOR, NG_PROFILE_LOCAL, NG_APP_METADATA, "10.0.0.1" },
+		    &(Claims){ NG_LAYER_USER, NG_PROFILE_LOCAL, NG_APP_CHILDREN_OWN, NULL },
+		    "that holds what it starts to its restrictions", FALSE);
+	assert_wins(&(Claims){ NG_LAYER_USER, NG_PROFILE_LOCAL, NG_APP_METADATA, "10.0.0.1" },
+		    &(Claims){ NG_LAYER_VENDOR, NG_PROFILE_LOCAL, NG_APP_CHILDREN_OWN, NULL },
+		    "that holds what it starts to its restrictions", FALSE);
+}
+
+static void test_then_the_one_with_fewer_allowances(Fixture *f, gconstpointer data)
+{
+	const Claims none = { NG_LAYER_VENDOR, NG_PROFILE_OFFLINE, 0, NULL };
+	const Claims word = { NG_LAYER_USER, NG_PROFILE_OFFLINE, NG_APP_LOOPBACK, NULL };
+	const Claims both = { NG_LAYER_USER, NG_PROFILE_OFFLINE, NG_APP_LOOPBACK, "10.0.0.1" };
+
+	assert_wins(&none, &word, "that has fewer allowances", FALSE);
+	assert_wins(&none, &(Claims){ NG_LAYER_USER, NG_PROFILE_OFFLINE, 0, "10.0.0.1" }, "that has fewer allowances",
+		    FALSE);
+	assert_wins(&word, &both, "that has fewer allowances", FALSE);
+}
+
+static void test_then_the_id_that_sorts_first(Fixture *f, gconstpointer data)
+{
+	const char *why = "both are equally strict and its id sorts first";
+	const Claims vendors = { NG_LAYER_VENDOR, NG_PROFILE_LOCAL, NG_APP_SHARED, NULL };
+	const Claims users = { NG_LAYER_USER, NG_PROFILE_LOCAL, NG_APP_LOOPBACK, NULL };
+
+	assert_wins(&vendors, &users, why, TRUE);
+	assert_wins(&users, &vendors, why, TRUE);
+}
+
+/* The end of a decision is applied before it is compiled (src/guardd/loads.c): what it says now counts. */
+static void test_what_a_decision_says_now_counts_not_what_follows_it(Fixture *f, gconstpointer data)
+{
+	NgPolicyApp *passing = add_app(f, "passing", NG_PROFILE_OFFLINE, NG_LAYER_USER);
+	const NgPolicyApp *lasting = add_app(f, "lasting", NG_PROFILE_LOCAL, NG_LAYER_VENDOR);
+	struct ng_image image = { 0 };
+	g_autoptr(GBytes) during = NULL, later = NULL;
+
+	passing->until = G_MAXINT64;
+	passing->then = NG_PROFILE_ONLINE;
+	add_exe(f, passing, "/usr/bin/a", 5);
+	add_exe(f, lasting, "/usr/bin/b", 5);
+	during = compile(f, &image);
+	g_assert_nonnull(during);
+	g_assert_cmpuint(image.apps[image.exes[0].app].key, ==, ng_image_app_key("passing", 7));
+	passing->until = 0;
+	passing->profile = passing->then;
+	later = compile(f, &image);
+	g_assert_nonnull(later);
+	g_assert_cmpuint(image.apps[image.exes[0].app].key, ==, ng_image_app_key("lasting", 7));
 }
 
 static void test_a_program_of_no_application_in_force_is_left_out(Fixture *f, gconstpointer data)
@@ -272,7 +404,15 @@ static void test_ten_thousand_applications_compile_in_milliseconds(Fixture *f, g
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	ADD(test_one_file_belongs_to_the_stronger_layer, "one file belongs to the stronger layer");
+	ADD(test_one_file_belongs_to_the_administrators_application,
+	    "one file belongs to the administrator's application");
+	ADD(test_the_administrators_claim_beats_a_stricter_one, "the administrator's claim beats a stricter one");
+	ADD(test_the_stricter_profile_has_it_across_layers, "the stricter profile has it, across layers");
+	ADD(test_then_the_one_that_its_children_inherit_from, "then the one that its children inherit from");
+	ADD(test_then_the_one_with_fewer_allowances, "then the one with fewer allowances");
+	ADD(test_then_the_id_that_sorts_first, "then the id that sorts first");
+	ADD(test_what_a_decision_says_now_counts_not_what_follows_it,
+	    "what a decision says now counts, not what follows it");
 	ADD(test_a_program_of_no_application_in_force_is_left_out, "a program of no application in force is left out");
 	ADD(test_prefixes_of_interfaces_are_cleared_past_their_length,
 	    "prefixes of interfaces are cleared past their length");

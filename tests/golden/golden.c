@@ -37,10 +37,10 @@ static int compare_path(gconstpointer a, gconstpointer b)
 	return strcmp(((const NgCompileExe *)a)->path, ((const NgCompileExe *)b)->path);
 }
 
-/* Every path is a file of its own, except those of Same=. */
+/* Every path is a file of its own, except those that one of the keys Same, Same2, ... lists. */
 static void invent_files(Case *c)
 {
-	g_auto(GStrv) same = get_list(c, "Same");
+	g_auto(GStrv) keys = g_key_file_get_keys(c->settings, "Image", NULL, NULL);
 
 	for (guint i = 0; i < c->input.apps->len; i++) {
 		const NgPolicyApp *app = c->input.apps->pdata[i];
@@ -55,7 +55,13 @@ static void invent_files(Case *c)
 	for (guint i = 0; i < c->input.exes->len; i++) {
 		NgCompileExe *exe = &g_array_index(c->input.exes, NgCompileExe, i);
 
-		exe->key.ino = g_strv_contains((const char *const *)same, exe->path) ? 999 : 1000 + i;
+		exe->key.ino = 1000 + i;
+		for (guint k = 0; keys && keys[k]; k++) {
+			g_auto(GStrv) same = get_list(c, keys[k]);
+
+			if (g_str_has_prefix(keys[k], "Same") && g_strv_contains((const char *const *)same, exe->path))
+				exe->key.ino = 999 - k;
+		}
 	}
 }
 
@@ -88,7 +94,9 @@ static void read_settings(Case *c)
 
 static Case *case_load(const char *folder)
 {
-	const char *const folders[NG_LAYERS] = { NULL, folder, NULL };
+	g_autofree char *vendor = g_build_filename(folder, "vendor", NULL);
+	g_autofree char *admin = g_build_filename(folder, "administrator", NULL);
+	const char *const folders[NG_LAYERS] = { vendor, folder, admin };
 	g_autofree char *path = g_build_filename(folder, "image.conf", NULL);
 	Case *c = g_new0(Case, 1);
 

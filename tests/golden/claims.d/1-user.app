@@ -1,0 +1,4 @@
+[Application]
+Executable=/home/tool
+[Network]
+Profile=offline

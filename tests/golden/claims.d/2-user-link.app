@@ -1,0 +1,4 @@
+[Application]
+Executable=/home/link
+[Network]
+Profile=online

@@ -1,0 +1,5 @@
+[Application]
+Executable=/home/own
+Children=own
+[Network]
+Profile=local

@@ -1,0 +1,4 @@
+[Application]
+Executable=/home/equal
+[Network]
+Profile=local

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/merged
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/etc/tool
+[Network]
+Profile=online

@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/tool
+[Network]
+Profile=offline

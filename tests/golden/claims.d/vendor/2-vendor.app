@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/program
+[Network]
+Profile=offline

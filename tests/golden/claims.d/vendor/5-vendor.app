@@ -1,0 +1,4 @@
+[Application]
+Executable=/usr/equal
+[Network]
+Profile=local
