@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seccomp filter: which system calls a confined program may make natively, which are refused and with what, which go to
+ * the broker. One table, made into classic BPF at start. Looks at registers only; what is behind a pointer is the broker's.
+ */
+#ifndef NG_RUN_FILTER_H
+#define NG_RUN_FILTER_H
+
+#include <stdbool.h>
+
+#include "run/policy.h"
+
+/* Installs the filter for the calling thread, which must have set no_new_privs. Rung A and B: returns the listener; rung C: 0.
+ * Negative errno: -EBUSY where a listener already exists. `ret_is_killable` (may be NULL): only deadly signals interrupt
+ * a call that the supervisor has received (Linux 5.19). */
+int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock);
+
+#endif

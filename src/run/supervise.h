@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor: one thread, one epoll, nothing that waits. It is the launcher itself after the command was started; it
+ * lives in the machine's own network, as the caller, with no capability, and it alone creates sockets that reach anything.
+ */
+#ifndef NG_RUN_SUPERVISE_H
+#define NG_RUN_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "run/names.h"
+#include "run/options.h"
+#include "run/record.h"
+
+/* What an epoll event is about: data.u64. Values from NG_EPOLL_PENDING on are pending calls of the broker. */
+#define NG_EPOLL_LISTENER 1
+#define NG_EPOLL_SIGNAL 2
+#define NG_EPOLL_INIT 3
+#define NG_EPOLL_STUB 4
+#define NG_EPOLL_PENDING 16
+
+struct ng_prefixes; /* onlink.h */
+struct ng_broker;   /* broker.h */
+struct ng_stub;
+
+/* What the parts of the supervisor share. */
+struct ng_run {
+	const struct ng_run_options *options;
+	const struct ng_run_policy *policy;
+	struct ng_record *record;
+	struct ng_names *names; /* never NULL */
+	struct ng_prefixes *prefixes;
+	struct ng_broker *broker;
+	struct ng_stub *stub;	/* NULL: no names are resolved (plain Offline) */
+	uint16_t stub_port;	/* rung B: the stub's port on 127.0.0.1; else 0 */
+	char rung;		/* 'A', 'B', 'C' */
+	int listener;		/* seccomp's; -1 on rung C */
+	int epoll;
+	int init_fd;		/* to our init inside the confinement */
+	pid_t init_pid;
+	pid_t command_pid;	/* in our pid namespace */
+};
+
+/* A socket made inside the confinement's network (rung A: asks init and waits for it, bounded; B: socket()). A descriptor
+ * with FD_CLOEXEC, or negative errno. */
+int ng_run_inside_socket(struct ng_run *run, int family, int type, int protocol);
+
+#endif
