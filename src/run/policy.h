@@ -32,7 +32,7 @@ struct ng_publish {
 };
 
 struct ng_run_policy {
-	struct ng_app app; /* profile, n_allow */
+	struct ng_app app; /* profile, n_allow, and the flags of --allow loopback, shared, cloud-metadata */
 	struct ng_allows allows;
 	struct ng_name_rule names[NG_RUN_NAMES_MAX];
 	unsigned n_names;
@@ -48,8 +48,8 @@ struct ng_run_policy {
  * it (plain Offline) sockets are made natively inside, and only what they are told is looked at. */
 static inline bool ng_run_policy_is_brokered(const struct ng_run_policy *policy)
 {
-	return policy->app.profile != NG_PROFILE_OFFLINE || policy->allows.count || policy->n_names || policy->n_publish ||
-	       policy->is_dry_run;
+	return policy->app.profile != NG_PROFILE_OFFLINE || (policy->app.flags & NG_APP_CLASS_MASK) || policy->allows.count ||
+	       policy->n_names || policy->n_publish || policy->is_dry_run;
 }
 
 #endif
