@@ -11,8 +11,8 @@
 #include "run/policy.h"
 
 /* Installs the filter for the calling thread, which must have set no_new_privs. Rung A and B: returns the listener; rung C: 0.
- * Negative errno: -EBUSY where a listener already exists. `ret_is_killable` (may be NULL): only deadly signals interrupt
- * a call that the supervisor has received (Linux 5.19). */
-int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock);
+ * Negative errno: -EBUSY where a listener already exists. `has_landlock`: debuggers are kept from processes outside; without
+ * it, and without a pid namespace (rung B, C), they are refused altogether. `ret_is_killable`: see struct ng_run. */
+int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable);
 
 #endif

@@ -19,6 +19,7 @@
 #define NG_EPOLL_SIGNAL 2
 #define NG_EPOLL_INIT 3
 #define NG_EPOLL_STUB 4
+#define NG_EPOLL_EXEC 5
 #define NG_EPOLL_PENDING 16
 
 struct ng_prefixes; /* onlink.h */
@@ -37,6 +38,7 @@ struct ng_run {
 	uint16_t stub_port;	/* rung B: the stub's port on 127.0.0.1; else 0 */
 	char rung;		/* 'A', 'B', 'C' */
 	int listener;		/* seccomp's; -1 on rung C */
+	bool is_killable;	/* only deadly signals end a call that we have received (Linux 5.19) */
 	int epoll;
 	int init_fd;		/* to our init inside the confinement */
 	pid_t init_pid;
@@ -46,5 +48,11 @@ struct ng_run {
 /* A socket made inside the confinement's network (rung A: asks init and waits for it, bounded; B: socket()). A descriptor
  * with FD_CLOEXEC, or negative errno. */
 int ng_run_inside_socket(struct ng_run *run, int family, int type, int protocol);
+
+struct ng_confined;
+
+/* Lets the command go and serves it until it has ended. Signals must be blocked. Its exit status as a shell has it, and errno
+ * of execve() or 0; or negative errno: the loop itself failed, end what is inside. */
+int ng_supervise(struct ng_run *run, struct ng_confined *confined, int *ret_exec_error);
 
 #endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The launcher: `netguard run`, `sandbox`, and the door to everything else that `netguard` does. Runs as the caller and never
+ * gains anything; as root it gives up what supervising does not need.
+ *
+ * `netguard` is this small program, because `netguard run` is to start as fast as what it starts: any other verb is handed to
+ * netguard-verbs, which is linked with GLib.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "config.h"
+#include "run/broker.h"
+#include "run/confine.h"
+#include "run/landlock.h"
+#include "run/onlink.h"
+#include "run/stub.h"
+#include "run/supervise.h"
+
+#define EXIT_OWN_FAULT 125 /* as env, nohup, timeout: the launcher failed, not the command */
+#define EXIT_USAGE 2
+
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int fail(const char *text)
+{
+	fprintf(stderr, "netguard run: %s\n", text);
+	return EXIT_OWN_FAULT;
+}
+
+/* --- the other verbs --- */
+
+static int hand_over(char **argv)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof "netguard-verbs");
+
+	if (n > 0) {
+		path[n] = '\0';
+		strcpy(strrchr(path, '/') + 1, "netguard-verbs"); /* the build tree */
+		execv(path, argv);
+	}
+	execv(NG_LIBEXEC_DIR "/netguard-verbs", argv);
+	fprintf(stderr, "netguard: %s/netguard-verbs cannot be started: %s. Install Network Guard again.\n", NG_LIBEXEC_DIR,
+		strerror(errno));
+	return EXIT_OWN_FAULT;
+}
+
+/* --- before anything is confined --- */
+
+static bool is_kept(const struct ng_run_options *options, int fd)
+{
+	for (unsigned i = 0; i < options->n_keep_fds; i++) {
+		if (options->keep_fds[i] == fd)
+			return true;
+	}
+	return false;
+}
+
+/* A socket that the command would be born with is a way out that no wall of ours is in front of. */
+static bool has_socket_among_standard(const struct ng_run_options *options)
+{
+	static const char *const names[] = { "input", "output", "error" };
+	struct stat status;
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode) || is_kept(options, fd))
+			continue;
+		fprintf(stderr,
+			"netguard run: Standard %s is a socket, which would lead past the confinement. Give --keep-fd %d if the command is to "
+			"have it, or put a pipe (| cat) or a file there.\n",
+			names[fd], fd);
+		return true;
+	}
+	return false;
+}
+
+/* What was not asked to be kept is not ours either: a pipe that we hold open never ends for its reader. */
+static void close_inherited(const struct ng_run_options *options)
+{
+	int first = 3;
+
+	while (first >= 3) {
+		int next = INT_MAX;
+
+		for (unsigned i = 0; i < options->n_keep_fds; i++) {
+			if (options->keep_fds[i] >= first && options->keep_fds[i] < next)
+				next = options->keep_fds[i];
+		}
+		if (next > first)
+			syscall(SYS_close_range, (unsigned)first, (unsigned)next - (next == INT_MAX ? 0 : 1), 0u);
+		if (next == INT_MAX)
+			return;
+		first = next + 1;
+	}
+}
+
+static const int *missing_keep_fd(const struct ng_run_options *options)
+{
+	for (unsigned i = 0; i < options->n_keep_fds; i++) {
+		if (fcntl(options->keep_fds[i], F_GETFD) < 0)
+			return &options->keep_fds[i];
+	}
+	return NULL;
+}
+
+/* Supervising as root needs less than root has: names below 1024, and files as the caller sees them. */
+static void give_up_power(void)
+{
+	static const unsigned char needed[] = { CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_SETUID, CAP_SETGID, CAP_KILL };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2], keep[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return;
+	for (size_t i = 0; i < sizeof needed; i++)
+		keep[needed[i] / 32].permitted |= 1u << (needed[i] % 32);
+	for (int i = 0; i < 2; i++) {
+		keep[i].permitted &= data[i].permitted;
+		keep[i].effective = keep[i].permitted & data[i].effective;
+	}
+	syscall(SYS_capset, &header, keep);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* One descriptor for every call that waits, as far as the machine lets us. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void leave_pipes(void)
+{
+	ng_auto_fd nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (nothing < 0)
+		return;
+	dup2(nothing, 0);
+	dup2(nothing, 1);
+}
+
+/* --- the run --- */
+
+static int bind_loopback(int type, uint16_t *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(*ret_port) };
+	socklen_t size = sizeof address;
+	ng_auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, 16) < 0))
+		return -errno;
+	*ret_port = ntohs(address.sin_port);
+	return ng_steal_fd(&fd);
+}
+
+/* Rung B has no network of its own: the stub sits on a port of the machine's loopback, the same for both protocols. */
+static int open_stub(struct ng_run *run, struct ng_confined *confined)
+{
+	int udp = ng_steal_fd(&confined->stub_udp), tcp = ng_steal_fd(&confined->stub_tcp);
+
+	if (!ng_run_policy_is_brokered(run->policy) || run->policy->app.profile == NG_PROFILE_ONLINE || run->rung == 'C')
+		return 0;
+	if (run->rung == 'B') {
+		udp = bind_loopback(SOCK_DGRAM, &run->stub_port);
+		tcp = udp < 0 ? -1 : bind_loopback(SOCK_STREAM, &run->stub_port);
+		if (udp < 0)
+			return udp;
+		if (tcp < 0) /* somebody has that port: datagrams alone */
+			tcp = -1;
+	}
+	return ng_stub_new(run->names, run->record, run->epoll, udp, tcp, &run->stub);
+}
+
+static int open_parts(struct ng_run *run, struct ng_confined *confined)
+{
+	int result = ng_names_new(run->policy, &run->names);
+
+	run->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (run->epoll < 0)
+		return -errno;
+	if (result == 0)
+		result = ng_prefixes_new(&run->prefixes);
+	if (result == 0)
+		result = ng_broker_new(run, &run->broker);
+	return result < 0 ? result : open_stub(run, confined);
+}
+
+static void close_parts(struct ng_run *run)
+{
+	if (run->stub)
+		ng_stub_free(run->stub);
+	if (run->broker)
+		ng_broker_free(run->broker);
+	if (run->prefixes)
+		ng_prefixes_free(run->prefixes);
+	if (run->names)
+		ng_names_free(run->names);
+	ng_close_fd_(&run->epoll);
+}
+
+static int supervise(const struct ng_run_options *options, struct ng_record *record, struct ng_confined *confined)
+{
+	struct ng_run run = {
+		.options = options,
+		.policy = &options->policy,
+		.record = record,
+		.rung = confined->rung,
+		.listener = confined->listener,
+		.is_killable = confined->is_killable,
+		.epoll = -1,
+		.init_fd = confined->init_fd,
+		.init_pid = confined->init_pid,
+		.command_pid = confined->command_pid,
+	};
+	int exec_error = 0;
+	int status = open_parts(&run, confined);
+
+	leave_pipes();
+	if (status == 0) {
+		ng_record_start(record, confined->rung, confined->why);
+		status = ng_supervise(&run, confined, &exec_error);
+	}
+	if (status < 0) {
+		fprintf(stderr, "netguard run: The command was ended: supervising it failed (%s).\n", strerror(-status));
+		status = EXIT_OWN_FAULT;
+	}
+	if (exec_error)
+		fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(exec_error));
+	ng_close_fd_(&confined->init_fd); /* init ends, and everything inside with it */
+	confined->init_fd = -1;
+	ng_record_end(record, status);
+	close_parts(&run);
+	return status;
+}
+
+static int run_command(const struct ng_run_options *options)
+{
+	struct ng_confined confined;
+	struct ng_record *record = NULL;
+	char error[512] = "";
+	sigset_t all, before;
+	const int *missing = missing_keep_fd(options);
+	int status;
+
+	if (missing) {
+		fprintf(stderr, "netguard run: There is no open descriptor %d to keep. Leave --keep-fd %d out.\n", *missing, *missing);
+		return EXIT_OWN_FAULT;
+	}
+	if (has_socket_among_standard(options))
+		return EXIT_OWN_FAULT;
+	close_inherited(options);
+	if (ng_record_open(options, &record, error) < 0)
+		return fail(error);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	status = ng_confine_start(options, &before, &confined, error);
+	if (status < 0) {
+		ng_record_close(record);
+		return fail(error);
+	}
+	for (unsigned i = 0; i < options->n_keep_fds; i++) {
+		if (options->keep_fds[i] > 2)
+			close(options->keep_fds[i]);
+	}
+	raise_descriptor_limit();
+	give_up_power();
+	status = supervise(options, record, &confined);
+	ng_record_close(record);
+	ng_confine_done(&confined);
+	return status;
+}
+
+/* --- the small tasks --- */
+
+static int netns_only(const struct ng_run_options *options)
+{
+	char error[512];
+
+	if (ng_confine_netns_only(options->has_loopback, error) < 0)
+		return fail(error);
+	execvp(options->command[0], options->command);
+	fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(errno));
+	return errno == ENOENT ? 127 : 126;
+}
+
+static int probe(void)
+{
+	char why[256] = "";
+	bool is_killable = false;
+	const char rung = ng_confine_probe(why, &is_killable);
+
+	/* `why` is made of our own words and strerror()'s: nothing to escape */
+	printf("{\"rung\":\"%c\",\"why\":\"%s\",\"landlock\":%d,\"killable\":%s}\n", rung ? rung : '-', why, ng_landlock_abi(),
+	       is_killable ? "true" : "false");
+	return rung ? 0 : 1;
+}
+
+static int launch(int argc, char **argv)
+{
+	struct ng_run_options options;
+	const bool is_sandbox = strcmp(last_part(argv[0]), "sandbox") == 0;
+	char error[512] = "";
+	int status = EXIT_USAGE;
+
+	if (ng_run_options_parse(argc, argv, &options, error) < 0) {
+		fprintf(stderr, "%s: %s\n", is_sandbox ? "sandbox" : "netguard run", error);
+		ng_run_options_done(&options);
+		return EXIT_USAGE;
+	}
+	switch (options.task) {
+	case NG_RUN_COMMAND:
+		status = run_command(&options);
+		break;
+	case NG_RUN_NETNS_ONLY:
+		status = netns_only(&options);
+		break;
+	case NG_RUN_PROBE:
+		status = probe();
+		break;
+	case NG_RUN_HELP:
+		ng_run_options_help(is_sandbox);
+		status = 0;
+		break;
+	case NG_RUN_VERSION:
+		printf("netguard %s\n", NG_VERSION);
+		status = 0;
+		break;
+	}
+	ng_run_options_done(&options);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 0 ? last_part(argv[0]) : "";
+
+	if (strcmp(name, "sandbox") == 0 || strcmp(name, "netguard-run") == 0)
+		return launch(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "run") == 0)
+		return launch(argc - 1, argv + 1);
+	return hand_over(argv);
+}
