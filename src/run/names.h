@@ -19,10 +19,13 @@
 #define NG_NAMES_MIN_TTL_S 30 /* programs connect a while after they asked */
 
 struct ng_names;
+struct ng_prefixes; /* onlink.h */
 
 /* `policy` must outlive it. Reads /etc/hosts and /etc/resolv.conf once. 0 or -ENOMEM. */
 int ng_names_new(const struct ng_run_policy *policy, struct ng_names **ret_names);
 void ng_names_free(struct ng_names *names);
+/* The own prefixes, for answers that mean an on-link address; they must outlive `names`. Without them none is on-link. */
+void ng_names_set_prefixes(struct ng_names *names, struct ng_prefixes *prefixes);
 
 /* May this name (text, any case, with or without final dot) be asked for? */
 bool ng_names_may_ask(const struct ng_names *names, const char *name);
