@@ -711,7 +711,7 @@ static void page_build_lists(NgwActivityPage *self)
 	self->table = ngw_activity_table_new(NGW_ACTIVITY_MAX_GROUPS);
 	self->filter = GTK_FILTER(gtk_custom_filter_new(page_passes, self, NULL));
 	self->filtered = gtk_filter_list_model_new(G_LIST_MODEL(g_object_ref(self->table)), g_object_ref(self->filter));
-	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->filtered));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->filtered), NGW_ROWS_STREAM);
 	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth)));
 	g_signal_connect(rows, "setup", G_CALLBACK(item_setup), self);
 	g_signal_connect(rows, "bind", G_CALLBACK(item_bind), self);

@@ -570,7 +570,7 @@ static void ngw_log_page_init(NgwLogPage *self)
 	self->life = g_cancellable_new();
 	self->wanted = PAGE;
 	gtk_widget_init_template(GTK_WIDGET(self));
-	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->records));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->records), NGW_ROWS_STREAM);
 	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth)));
 	g_signal_connect(factory, "setup", G_CALLBACK(item_setup), NULL);
 	g_signal_connect(factory, "bind", G_CALLBACK(item_bind), NULL);

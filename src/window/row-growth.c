@@ -7,21 +7,29 @@
 #include "window/row-growth.h"
 
 #define GROW_MS 12
-/* Pages that rows are wanted for. At the top each row may be another one four times a second. */
-#define PAGES_AT_TOP 1.2
-#define PAGES_BELOW 3.0
+/* Pages that rows are wanted for, from the first that is seen. In a stream each row at the top may be another one four
+ * times a second. */
+static const struct {
+	double at_top, below;
+} pages[] = { [NGW_ROWS_STEADY] = { 3, 3 }, [NGW_ROWS_STREAM] = { 1.2, 3 } };
+#define PAGES_TOO_MANY 1 /* more than that above is taken away */
+/* Rows that do not fill the view do not change what it says. A window that draws no frames never says more. */
+#define MAX_BLIND 30
+#define MAX_WIDGETS 200 /* of a GtkListView: with more rows than that its children are not all of them */
 
 struct _NgwRowGrowth {
 	GObject parent;
-	GListModel *model;       /* owned */
+	GListModel *model; /* owned */
+	NgwRowKind kind;
 	GPtrArray *rows;         /* owned objects */
 	GPtrArray *held;         /* owned objects; NULL: at the top */
 	GtkAdjustment *vertical; /* owned; NULL: not known */
 	GtkWidget *list;         /* weak */
 	guint limit;             /* rows at most, for now */
 	guint timer;
+	guint n_blind; /* steps since the view said how high its rows are */
 	gboolean is_seen;
-	gboolean is_changing; /* the view hears of it: what it says of its height is not true yet */
+	gboolean is_changing; /* the view hears of it: what it says of its place is not true yet */
 };
 
 static void growth_model_init(GListModelInterface *interface);
@@ -48,10 +56,44 @@ static void growth_stay_at_top(NgwRowGrowth *self)
 		gtk_widget_activate_action(self->list, "list.scroll-to-item", "u", 0);
 }
 
+static gboolean growth_is_at_top(NgwRowGrowth *self)
+{
+	return !self->vertical || gtk_adjustment_get_value(self->vertical) < 1;
+}
+
+/* The item whose row has the keyboard; borrowed, or NULL. The list's children are its rows, in order. */
+static gpointer growth_focused(NgwRowGrowth *self)
+{
+	GtkWidget *child = self->list ? gtk_widget_get_focus_child(self->list) : NULL;
+	guint i = 0;
+
+	if (!child || self->rows->len > MAX_WIDGETS)
+		return NULL;
+	while ((child = gtk_widget_get_prev_sibling(child)))
+		i++;
+	return i < self->rows->len ? self->rows->pdata[i] : NULL;
+}
+
+/* How many rows: as many as wanted, and the one that has the keyboard, which else would lose it. */
+static guint growth_n_rows(NgwRowGrowth *self)
+{
+	const guint all = growth_n_source(self), wanted = MIN(self->limit, all);
+	gpointer focused = growth_focused(self);
+
+	for (guint i = 0; focused && i < all; i++) {
+		g_autoptr(GObject) item = growth_source(self, i);
+
+		if ((gpointer)item == focused)
+			return MAX(wanted, i + 1);
+	}
+	return wanted;
+}
+
 static void growth_sync(NgwRowGrowth *self)
 {
+	const gboolean is_at_top = growth_is_at_top(self);
 	GPtrArray *before = self->rows;
-	const guint n = MIN(self->limit, growth_n_source(self));
+	const guint n = growth_n_rows(self);
 	GPtrArray *after = g_ptr_array_new_full(n, g_object_unref);
 	guint first = 0, last = 0;
 
@@ -67,7 +109,7 @@ static void growth_sync(NgwRowGrowth *self)
 		self->is_changing = TRUE;
 		g_list_model_items_changed(G_LIST_MODEL(self), first, before->len - first - last, n - first - last);
 		self->is_changing = FALSE;
-		if (first == 0 && before->len > 0 && n > 0 && !self->held)
+		if (first == 0 && before->len > 0 && n > 0 && is_at_top)
 			growth_stay_at_top(self);
 	}
 	g_ptr_array_unref(before);
@@ -75,34 +117,57 @@ static void growth_sync(NgwRowGrowth *self)
 
 /* --- growing --- */
 
-static gboolean growth_is_wanted(NgwRowGrowth *self)
+/* Pages of rows that there are, from the first that is seen. */
+static double growth_pages(NgwRowGrowth *self)
 {
-	double below;
+	const double page = self->vertical ? gtk_adjustment_get_page_size(self->vertical) : 0;
 
-	if (!self->is_seen || self->limit >= growth_n_source(self))
-		return FALSE;
-	if (!self->vertical)
-		return TRUE;
-	below = gtk_adjustment_get_upper(self->vertical) - gtk_adjustment_get_value(self->vertical);
-	return below < (self->held ? PAGES_BELOW : PAGES_AT_TOP) * gtk_adjustment_get_page_size(self->vertical);
+	return page > 0 ? (gtk_adjustment_get_upper(self->vertical) - gtk_adjustment_get_value(self->vertical)) / page
+			: 0;
+}
+
+static gboolean growth_wants_more(NgwRowGrowth *self)
+{
+	const double there = growth_pages(self);
+
+	return self->rows->len < growth_n_source(self) && there > 0 && /* else it has no place yet, and will say so */
+	       there < (growth_is_at_top(self) ? pages[self->kind].at_top : pages[self->kind].below);
+}
+
+static gboolean growth_wants_fewer(NgwRowGrowth *self)
+{
+	return growth_is_at_top(self) && self->rows->len > NGW_ROW_GROWTH_FIRST &&
+	       growth_pages(self) > pages[self->kind].at_top + PAGES_TOO_MANY;
 }
 
 static gboolean growth_step(gpointer data)
 {
 	NgwRowGrowth *self = data;
+	const guint before = self->rows->len;
+	gboolean is_over = FALSE;
 
-	if (!growth_is_wanted(self)) {
-		self->timer = 0;
-		return G_SOURCE_REMOVE;
+	if (self->is_seen && growth_wants_more(self))
+		self->limit = self->rows->len + NGW_ROW_GROWTH_STEP;
+	else if (self->is_seen && growth_wants_fewer(self))
+		self->limit = MAX(NGW_ROW_GROWTH_FIRST, self->rows->len - MIN(self->rows->len, NGW_ROW_GROWTH_FEWER));
+	else
+		is_over = TRUE;
+	if (!is_over)
+		growth_sync(self);
+	self->n_blind++;
+	if (self->rows->len != before && self->n_blind < MAX_BLIND)
+		return G_SOURCE_CONTINUE;
+	if (growth_is_at_top(self) && self->held) {
+		g_clear_pointer(&self->held, g_ptr_array_unref);
+		growth_sync(self);
 	}
-	self->limit += NGW_ROW_GROWTH_STEP;
-	growth_sync(self);
-	return G_SOURCE_CONTINUE;
+	self->timer = 0;
+	return G_SOURCE_REMOVE;
 }
 
 static void growth_plan(NgwRowGrowth *self)
 {
-	if (self->timer == 0 && growth_is_wanted(self))
+	if (self->timer == 0 && self->is_seen && (growth_wants_more(self) || growth_wants_fewer(self)))
 		self->timer = g_timeout_add(GROW_MS, growth_step, self);
 }
 
@@ -125,28 +190,21 @@ static void growth_hold(NgwRowGrowth *self)
 	self->held = held;
 }
 
-/* Back at the top: what came is shown, and of the rest what can be seen. */
-static void growth_release(NgwRowGrowth *self)
-{
-	const double height = gtk_adjustment_get_upper(self->vertical);
-	const double wanted = PAGES_AT_TOP * gtk_adjustment_get_page_size(self->vertical);
-
-	g_clear_pointer(&self->held, g_ptr_array_unref);
-	if (height > wanted)
-		self->limit = MAX(NGW_ROW_GROWTH_FIRST, (guint)(self->rows->len * wanted / height) + 1);
-	growth_sync(self);
-}
-
 static void scrolled(NgwRowGrowth *self)
 {
-	const gboolean is_at_top = gtk_adjustment_get_value(self->vertical) < 1;
-
 	if (self->is_changing)
 		return;
-	if (is_at_top && self->held)
-		growth_release(self);
-	else if (!is_at_top && !self->held)
+	if (!growth_is_at_top(self) && !self->held && self->kind == NGW_ROWS_STREAM)
 		growth_hold(self);
+	/* Back at the top: the last step shows what came meanwhile. */
+	if (self->timer == 0)
+		self->timer = g_timeout_add(GROW_MS, growth_step, self);
+}
+
+/* The view found out how high its rows are. */
+static void laid_out(NgwRowGrowth *self)
+{
+	self->n_blind = 0;
 	growth_plan(self);
 }
 
@@ -172,7 +230,7 @@ void ngw_row_growth_follow(NgwRowGrowth *self, GtkAdjustment *vertical, GtkWidge
 {
 	self->vertical = g_object_ref(vertical);
 	g_signal_connect_object(vertical, "value-changed", G_CALLBACK(scrolled), self, G_CONNECT_SWAPPED);
-	g_signal_connect_object(vertical, "changed", G_CALLBACK(growth_plan), self, G_CONNECT_SWAPPED);
+	g_signal_connect_object(vertical, "changed", G_CALLBACK(laid_out), self, G_CONNECT_SWAPPED);
 	g_set_weak_pointer(&self->list, list);
 	if (list)
 		growth_add_key(self);
@@ -183,6 +241,7 @@ void ngw_row_growth_restart(NgwRowGrowth *self)
 {
 	g_clear_pointer(&self->held, g_ptr_array_unref);
 	self->limit = NGW_ROW_GROWTH_FIRST;
+	self->n_blind = 0;
 	growth_sync(self);
 	growth_plan(self);
 }
@@ -190,14 +249,15 @@ void ngw_row_growth_restart(NgwRowGrowth *self)
 void ngw_row_growth_set_seen(NgwRowGrowth *self, gboolean is_seen)
 {
 	self->is_seen = is_seen;
+	self->n_blind = 0;
 	growth_plan(self);
 }
 
 void ngw_row_growth_show_all(NgwRowGrowth *self)
 {
-	if (!self->held)
-		growth_hold(self); /* it is left, so what is at its end stays there */
-	self->limit = G_MAXUINT - NGW_ROW_GROWTH_STEP;
+	if (!self->held && self->kind == NGW_ROWS_STREAM)
+		growth_hold(self); /* the top is left, so what is at the end stays there */
+	self->limit = G_MAXUINT;
 	growth_sync(self);
 }
 
@@ -259,11 +319,12 @@ static void ngw_row_growth_init(NgwRowGrowth *self)
 	self->limit = NGW_ROW_GROWTH_FIRST;
 }
 
-NgwRowGrowth *ngw_row_growth_new(GListModel *model)
+NgwRowGrowth *ngw_row_growth_new(GListModel *model, NgwRowKind kind)
 {
 	NgwRowGrowth *self = g_object_new(NGW_TYPE_ROW_GROWTH, NULL);
 
 	self->model = g_object_ref(model);
+	self->kind = kind;
 	g_signal_connect_object(model, "items-changed", G_CALLBACK(model_changed), self, G_CONNECT_SWAPPED);
 	growth_sync(self);
 	return self;

@@ -17,11 +17,17 @@ G_BEGIN_DECLS
 
 #define NGW_ROW_GROWTH_FIRST 4 /* rows at first */
 #define NGW_ROW_GROWTH_STEP 2  /* rows more at a time */
+#define NGW_ROW_GROWTH_FEWER 6 /* rows fewer at a time */
+
+typedef enum {
+	NGW_ROWS_STEADY, /* most rows stay what they are */
+	NGW_ROWS_STREAM, /* new ones at the top all the time */
+} NgwRowKind;
 
 #define NGW_TYPE_ROW_GROWTH (ngw_row_growth_get_type())
 G_DECLARE_FINAL_TYPE(NgwRowGrowth, ngw_row_growth, NGW, ROW_GROWTH, GObject)
 
-NgwRowGrowth *ngw_row_growth_new(GListModel *model);
+NgwRowGrowth *ngw_row_growth_new(GListModel *model, NgwRowKind kind);
 /* `vertical` says what is seen: its upper is the height of the rows. Both are referenced; `list`, which gets End, may
  * be NULL. */
 void ngw_row_growth_follow(NgwRowGrowth *growth, GtkAdjustment *vertical, GtkWidget *list);
