@@ -247,7 +247,7 @@ static gboolean polkit_allows(NgEngine *engine, NgCall *call, NgAction action)
 
 void ng_authority_refuse_passphrase(NgEngine *engine, NgCall *call, NgLockAnswer answer, const char *text)
 {
-	const gint64 wait = ng_lock_retry_at(engine->lock) - ng_now();
+	const gint64 wait = ng_lock_retry_at(engine->lock, ng_call_uid(call)) - ng_now();
 
 	switch (answer) {
 	case NG_LOCK_RIGHT:
@@ -319,7 +319,7 @@ static gboolean lock_allows(NgEngine *engine, NgCall *call, const char **ret_how
 	*ret_how = "+unlocked";
 	if (ng_lock_unlocked_until(engine->lock, ng_call_uid(call)) > 0)
 		return TRUE;
-	ng_lock_verify(engine->lock, passphrase_of(call), passphrase_known, grant);
+	ng_lock_verify(engine->lock, ng_call_uid(call), passphrase_of(call), passphrase_known, grant);
 	return FALSE;
 }
 

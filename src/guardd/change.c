@@ -4,6 +4,10 @@
  * files is compared with whoever they answer to now: the default, and every application that means the same file by
  * another path. One that loses files leaves them to the default; if another application means them too, that cannot be
  * told here.
+ *
+ * Who has a file that several mean is decided by profile first and allowances last (src/compile/claim.c). So an
+ * application without exceptions only ever takes a file from a freer one, and, becoming tighter, never gives one up.
+ * One with exceptions may do both: an Offline one that may reach an address goes before a Local one that may not.
  */
 #include "guardd/change.h"
 
@@ -32,14 +36,25 @@ static gboolean has_all(const NgPolicyApp *app, const NgPolicyApp *other)
 	return TRUE;
 }
 
+/* It may reach something besides what its profile says. */
+static gboolean has_exceptions(const NgPolicyApp *app)
+{
+	return app->allows->len > 0 || (app->flags & NG_APP_CLASS_MASK) != 0;
+}
+
+/* Its files will answer to whoever means them too. */
+static gboolean will_be_forgotten(const NgPolicyApp *app)
+{
+	return (app->until > 0 || app->span != NG_SPAN_NONE) && app->then == 0;
+}
+
 /* Files that answered to somebody else will answer to `after`. */
 static gboolean gaining_loosens(NgEngine *engine, const NgPolicyApp *after)
 {
 	const NgCourse nobodys = course_of_default(engine), will_be = course_of(engine, after->id, after);
 	g_autoptr(GPtrArray) sharers = g_ptr_array_new();
 
-	/* Two who claim one file are told apart by their profiles (src/compile), so there is nothing else to it. */
-	if (after->allows->len > 0 || (after->flags & NG_APP_CLASS_MASK))
+	if (has_exceptions(after))
 		return TRUE;
 	if (ng_course_loosens(&nobodys, &will_be, ng_now()) ||
 	    !ng_found_sharers(engine->found, after, ng_policy_apps(engine->policy), sharers))
@@ -65,6 +80,29 @@ static gboolean losing_loosens(NgEngine *engine, const NgPolicyApp *before)
 	       !ng_found_sharers(engine->found, before, ng_policy_apps(engine->policy), sharers) || sharers->len > 0;
 }
 
+/* `before` becomes `after`, its files the same, and is not freer by itself: a file that others mean too may still
+ * change hands, to `after` or from it. */
+static gboolean sharing_loosens(NgEngine *engine, const NgPolicyApp *before, const NgPolicyApp *after)
+{
+	const NgCourse will_be = course_of(engine, after->id, after);
+	g_autoptr(GPtrArray) sharers = g_ptr_array_new();
+
+	if (!has_exceptions(after) && !(after->flags & NG_APP_CHILDREN_OWN) && !will_be_forgotten(after))
+		return FALSE;
+	ng_found_sharers_now(engine->found, after, ng_policy_apps(engine->policy), sharers);
+	/* With more entries than before, even narrower ones, it may come after who came after it. */
+	if (sharers->len > 0 && (after->allows->len > before->allows->len || will_be_forgotten(after)))
+		return TRUE;
+	for (guint i = 0; i < sharers->len; i++) {
+		const char *id = g_ptr_array_index(sharers, i);
+		const NgCourse was = course_of(engine, id, ng_policy_find(engine->policy, id));
+
+		if (ng_course_loosens(&was, &will_be, ng_now()))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* Whatever `id` said was said by `before`, and will be by `after`; either may be NULL: then by its package's file, or
  * by nobody. */
 static NgAction change_of(NgEngine *engine, const NgPolicyApp *before, const NgPolicyApp *after)
@@ -79,7 +117,7 @@ static NgAction change_of(NgEngine *engine, const NgPolicyApp *before, const NgP
 		const NgCourse was = course_of(engine, before->id, before);
 		const NgCourse will_be = course_of(engine, after->id, after);
 
-		loosens = ng_course_loosens(&was, &will_be, ng_now()) ||
+		loosens = ng_course_loosens(&was, &will_be, ng_now()) || sharing_loosens(engine, before, after) ||
 			  (!has_all(before, after) && gaining_loosens(engine, after)) ||
 			  (!has_all(after, before) && losing_loosens(engine, before));
 	}

@@ -175,17 +175,8 @@ static guint exes_position(const GArray *exes, const struct ng_exe_key *key)
 	return first;
 }
 
-gboolean ng_found_sharers(NgFound *self, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids)
+static void sharers_add(const GArray *exes, const GArray *files, const char *id, GPtrArray *ids)
 {
-	g_autoptr(GArray) files = ng_identity_files_new();
-	const GArray *exes;
-
-	for (char **entry = app->executables; *entry; entry++) {
-		if (strpbrk(*entry, "*?[") ||
-		    !ng_identity_find(self->identity, *entry, NG_FOUND_MAX_FILES, files, NULL))
-			return FALSE;
-	}
-	exes = ng_found_exes(self, apps);
 	for (guint i = 0; i < files->len; i++) {
 		const struct ng_exe_key *key = &g_array_index(files, NgIdentityFile, i).key;
 
@@ -194,11 +185,32 @@ gboolean ng_found_sharers(NgFound *self, const NgPolicyApp *app, GPtrArray *apps
 
 			if (exe->key.ino != key->ino || exe->key.dev != key->dev)
 				break;
-			if (!g_str_equal(exe->app_id, app->id))
+			if (!g_str_equal(exe->app_id, id))
 				g_ptr_array_add(ids, (gpointer)exe->app_id);
 		}
 	}
+}
+
+gboolean ng_found_sharers(NgFound *self, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids)
+{
+	g_autoptr(GArray) files = ng_identity_files_new();
+
+	for (char **entry = app->executables; *entry; entry++) {
+		if (strpbrk(*entry, "*?[") ||
+		    !ng_identity_find(self->identity, *entry, NG_FOUND_MAX_FILES, files, NULL))
+			return FALSE;
+	}
+	sharers_add(ng_found_exes(self, apps), files, app->id, ids);
 	return TRUE;
+}
+
+void ng_found_sharers_now(NgFound *self, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids)
+{
+	const GArray *exes = ng_found_exes(self, apps);
+	const Found *found = g_hash_table_lookup(self->apps, app->id);
+
+	if (found)
+		sharers_add(exes, found->files, app->id, ids);
 }
 
 static gboolean found_same(const Found *a, const Found *b)

@@ -27,6 +27,8 @@ const GArray *ng_found_files(NgFound *found, const char *id);
 /* Who else means one of the files that `app` (in the policy or not) means now: ids, borrowed until the next call of any
  * function here. FALSE: that cannot be told, because a file cannot be looked at or an entry is a pattern. */
 gboolean ng_found_sharers(NgFound *found, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids);
+/* The same of an application in the policy, for the files it was last found to mean; patterns included. */
+void ng_found_sharers_now(NgFound *found, const NgPolicyApp *app, GPtrArray *apps, GPtrArray *ids);
 /* What could not be looked at, as NgPolicyProblem. Owned by the caller. */
 GPtrArray *ng_found_problems(NgFound *found, NgPolicy *policy);
 

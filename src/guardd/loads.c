@@ -406,6 +406,13 @@ const char *ng_loads_id(NgLoads *loads, guint64 key, gsize *ret_length)
 	return NULL;
 }
 
+const struct ng_app *ng_loads_rules(NgLoads *loads, guint64 key)
+{
+	const struct ng_image_app *app = image_find(&loads->now, key);
+
+	return app ? &app->rules : NULL;
+}
+
 guint64 ng_loads_app_key_of_file(NgLoads *loads, const struct ng_exe_key *file)
 {
 	const struct ng_image *image = &loads->now.view;

@@ -36,6 +36,8 @@ const struct ng_image *ng_loads_image(NgLoads *loads);
 /* The id of an application by its key, in the latest image or the one before. Valid until the next load; "" for the
  * default. NULL: not known. The length is *ret_length, there is no NUL. */
 const char *ng_loads_id(NgLoads *loads, guint64 key, gsize *ret_length);
+/* The rules of an application in the latest image; NULL: it is not in there. Borrowed until the next load. */
+const struct ng_app *ng_loads_rules(NgLoads *loads, guint64 key);
 /* The key of the application that has this file in the latest image; 0: none. */
 guint64 ng_loads_app_key_of_file(NgLoads *loads, const struct ng_exe_key *file);
 guint64 ng_loads_decided_hash(NgLoads *loads); /* of the latest image; 0: none */

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "guardd/guesses.h"
+#include "guardd/lent.h"
 
 #define OPSLIMIT 10
 #define MEMLIMIT (64u << 20)
@@ -27,8 +29,9 @@
 
 typedef struct {
 	NgLock *lock;
-	char *old;  /* sodium_malloc()ed; NULL: nothing is to be verified */
-	char *next; /* likewise; NULL: nothing is to be stored; "": remove */
+	guint32 uid; /* that it is counted for: counted_uid() */
+	char *old;   /* sodium_malloc()ed; NULL: nothing is to be verified */
+	char *next;  /* likewise; NULL: nothing is to be stored; "": remove */
 	NgLockDone done;
 	gpointer user_data;
 	guint generation;
@@ -39,7 +42,7 @@ typedef struct {
 } Job;
 
 struct _NgLock {
-	char *path, *failures_path, *folder;
+	char *path, *folder;
 	void (*outside)(gpointer user_data);
 	gpointer user_data;
 
@@ -51,8 +54,7 @@ struct _NgLock {
 	gboolean is_known; /* the file has been looked at */
 	guint generation;
 
-	guint failures;
-	gint64 retry_at;      /* seconds since the epoch */
+	NgGuesses *guesses;
 	GHashTable *unlocked; /* uid -> gint64: microseconds of CLOCK_BOOTTIME */
 
 	GQueue waiting; /* Job */
@@ -184,49 +186,15 @@ static gboolean lock_write_file(NgLock *lock, const char *hash, GError **error)
 
 /* --- failures --- */
 
-static void failures_read(NgLock *lock)
+/* Whoever is lent a range of uids is counted once for all of them. */
+static guint32 counted_uid(guint32 uid)
 {
-	g_autofree char *text = NULL;
-	g_autoptr(GError) error = NULL;
-	guint failures;
-	gint64 retry_at;
-
-	if (g_file_get_contents(lock->failures_path, &text, NULL, &error) &&
-	    sscanf(text, "%u %" G_GINT64_FORMAT, &failures, &retry_at) == 2) {
-		lock->failures = failures;
-		lock->retry_at = retry_at;
-	} else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) { /* as if it were the worst */
-		lock->failures = NG_LOCK_FREE_FAILURES + 10;
-		lock->retry_at = lock_now() + NG_LOCK_MAX_WAIT_S;
-	}
+	return ng_lent_first(NG_LENT_FILE, uid);
 }
 
-static gboolean failures_write(NgLock *lock, guint failures, GError **error)
+gint64 ng_lock_retry_at(NgLock *lock, guint32 uid)
 {
-	const guint beyond = failures > NG_LOCK_FREE_FAILURES ? failures - NG_LOCK_FREE_FAILURES : 0;
-	const gint64 wait = beyond == 0  ? 0
-			    : beyond > 9 ? NG_LOCK_MAX_WAIT_S
-					 : MIN(1 << (beyond - 1), NG_LOCK_MAX_WAIT_S);
-	const gint64 retry_at = wait > 0 ? lock_now() + wait : 0;
-	g_autofree char *text = g_strdup_printf("%u %" G_GINT64_FORMAT "\n", failures, retry_at);
-
-	if (!g_file_set_contents_full(lock->failures_path, text, -1,
-				      G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error))
-		return FALSE;
-	lock->failures = failures;
-	lock->retry_at = retry_at;
-	return TRUE;
-}
-
-gint64 ng_lock_retry_at(NgLock *lock)
-{
-	const gint64 now = lock_now();
-
-	if (lock->retry_at <= now)
-		return 0;
-	/* The clock was set back: nobody waits longer than the longest wait. */
-	lock->retry_at = MIN(lock->retry_at, now + NG_LOCK_MAX_WAIT_S);
-	return lock->retry_at;
+	return ng_guesses_retry_at(lock->guesses, counted_uid(uid), lock_now());
 }
 
 /* --- hashing, one at a time --- */
@@ -254,7 +222,7 @@ static NgLockAnswer job_conclude(Job *job, GError **error)
 				    "The lock was changed meanwhile. Try again.");
 		return NG_LOCK_FAILED;
 	}
-	if (job->old && !failures_write(lock, 0, error))
+	if (job->old && !ng_guesses_forgive(lock->guesses, job->uid, error))
 		return NG_LOCK_FAILED;
 	if (!job->next)
 		return NG_LOCK_RIGHT;
@@ -302,6 +270,7 @@ static void job_hash(gpointer data, gpointer user_data)
 static gboolean job_may_start(Job *job)
 {
 	NgLock *lock = job->lock;
+	const gint64 now = lock_now();
 	g_autoptr(GError) error = NULL;
 	NgLockAnswer answer = NG_LOCK_FAILED;
 
@@ -313,9 +282,9 @@ static gboolean job_may_start(Job *job)
 	else if ((lock->state == NG_LOCK_SET) != (job->old != NULL))
 		g_set_error_literal(&error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
 				    job->old ? "No lock is set." : "A lock is set: its passphrase is needed.");
-	else if (job->old && ng_lock_retry_at(lock) > 0)
+	else if (job->old && ng_guesses_retry_at(lock->guesses, job->uid, now) > 0)
 		answer = NG_LOCK_EARLY;
-	else if (!job->old || failures_write(lock, lock->failures + 1, &error))
+	else if (!job->old || ng_guesses_count(lock->guesses, job->uid, now, &error))
 		return TRUE;
 	job->done(answer, error ? error->message : "", job->user_data);
 	return FALSE;
@@ -341,20 +310,32 @@ static gboolean lock_start_soon(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void lock_ask(NgLock *lock, const char *old, const char *next, NgLockDone done, gpointer user_data)
+/* Root is never refused because of others. */
+static gboolean has_room(NgLock *lock, guint32 uid)
 {
+	guint n_own = 0;
+
+	for (GList *link = lock->waiting.head; link; link = link->next)
+		n_own += ((const Job *)link->data)->uid == uid;
+	return n_own < NG_LOCK_QUEUE && (uid == 0 || lock->waiting.length < NG_LOCK_QUEUE_ALL);
+}
+
+static void lock_ask(NgLock *lock, guint32 uid, const char *old, const char *next, NgLockDone done, gpointer user_data)
+{
+	const guint32 counted = counted_uid(uid);
 	Job *job;
 
 	if (old && strlen(old) > NG_LOCK_MAX_LENGTH) {
 		done(NG_LOCK_WRONG, "", user_data); /* no passphrase is that long */
 		return;
 	}
-	if (lock->waiting.length >= NG_LOCK_QUEUE) {
+	if (!has_room(lock, counted)) {
 		done(NG_LOCK_BUSY, "", user_data);
 		return;
 	}
 	job = g_new0(Job, 1);
 	job->lock = lock;
+	job->uid = counted;
 	job->old = old ? secret_copy(old) : NULL;
 	job->next = next ? secret_copy(next) : NULL;
 	job->done = done;
@@ -364,14 +345,14 @@ static void lock_ask(NgLock *lock, const char *old, const char *next, NgLockDone
 	g_idle_add_full(G_PRIORITY_DEFAULT, lock_start_soon, lock, NULL);
 }
 
-void ng_lock_verify(NgLock *lock, const char *passphrase, NgLockDone done, gpointer user_data)
+void ng_lock_verify(NgLock *lock, guint32 uid, const char *passphrase, NgLockDone done, gpointer user_data)
 {
-	lock_ask(lock, passphrase, NULL, done, user_data);
+	lock_ask(lock, uid, passphrase, NULL, done, user_data);
 }
 
-void ng_lock_change(NgLock *lock, const char *old, const char *next, NgLockDone done, gpointer user_data)
+void ng_lock_change(NgLock *lock, guint32 uid, const char *old, const char *next, NgLockDone done, gpointer user_data)
 {
-	lock_ask(lock, *old ? old : NULL, next, done, user_data);
+	lock_ask(lock, uid, *old ? old : NULL, next, done, user_data);
 }
 
 /* --- who may pass --- */
@@ -427,12 +408,12 @@ gboolean ng_lock_end(NgLock *lock, guint32 uid)
 NgLock *ng_lock_new(const char *folder, void (*outside)(gpointer user_data), gpointer user_data)
 {
 	NgLock *lock = g_new0(NgLock, 1);
+	g_autofree char *guesses = g_build_filename(folder, NG_LOCK_FAILURES_FILE, NULL);
 
 	if (sodium_init() < 0)
 		g_error("libsodium cannot be used");
 	lock->folder = g_strdup(folder);
 	lock->path = g_build_filename(folder, NG_LOCK_FILE, NULL);
-	lock->failures_path = g_build_filename(folder, NG_LOCK_FAILURES_FILE, NULL);
 	lock->outside = outside;
 	lock->user_data = user_data;
 	lock->unlocked = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -440,7 +421,7 @@ NgLock *ng_lock_new(const char *folder, void (*outside)(gpointer user_data), gpo
 	lock->worker = g_thread_pool_new(job_hash, NULL, 1, FALSE, NULL);
 	g_thread_pool_set_max_idle_time(WORKER_IDLE_MS);
 	lock_refresh(lock, TRUE);
-	failures_read(lock);
+	lock->guesses = ng_guesses_new(guesses, lock_now());
 	return lock;
 }
 
@@ -457,10 +438,10 @@ void ng_lock_free(NgLock *lock)
 	}
 	g_queue_clear_full(&lock->waiting, (GDestroyNotify)job_free);
 	g_hash_table_unref(lock->unlocked);
+	ng_guesses_free(lock->guesses);
 	sodium_memzero(lock->hash, sizeof lock->hash);
 	g_free(lock->damage);
 	g_free(lock->path);
-	g_free(lock->failures_path);
 	g_free(lock->folder);
 	g_free(lock);
 }

@@ -2,14 +2,14 @@
 /*
  * The second lock: a passphrase that loosening takes besides everything else, for computers that people share.
  *
- * STATE/lock holds its Argon2id hash, STATE/lock-failures how often it was guessed wrong; both 0600, written
- * atomically. Root can remove the first, and that is the way out for who forgot the passphrase; it is noticed at the
- * next question. A file that is there and cannot be understood counts as a lock that nobody can open.
+ * STATE/lock holds its Argon2id hash, STATE/lock-failures how often each uid guessed it wrong (see guesses.h); both
+ * 0600, written atomically. Root can remove the first, and that is the way out for who forgot the passphrase; it is
+ * noticed at the next question. A file that is there and cannot be understood counts as a lock that nobody can open.
  *
- * Invariants: at most one hash is computed at a time, in a thread of its own, with NG_LOCK_QUEUE more waiting; a guess
- * is counted on disk before it is looked at, so ending the service in between gives none away; a passphrase is held in
- * locked memory and wiped, and never logged. What was unlocked is remembered by uid in memory alone: it ends with its
- * time (which passes while the machine sleeps), with another passphrase, and with the service.
+ * Invariants: at most one hash is computed at a time, in a thread of its own, with NG_LOCK_QUEUE more of each uid
+ * waiting; a guess is counted on disk before it is looked at, so ending the service in between gives none away; a
+ * passphrase is held in locked memory and wiped, and never logged. What was unlocked is remembered by uid in memory
+ * alone: it ends with its time (which passes while the machine sleeps), with another passphrase, and with the service.
  *
  * Runs in the engine; knows nothing of clients or of the audit chain. For one thread but the hashing.
  */
@@ -24,9 +24,8 @@ G_BEGIN_DECLS
 #define NG_LOCK_FAILURES_FILE "lock-failures"
 #define NG_LOCK_MIN_LENGTH 8 /* bytes of a passphrase */
 #define NG_LOCK_MAX_LENGTH 1024
-#define NG_LOCK_QUEUE 4
-#define NG_LOCK_FREE_FAILURES 3 /* without a wait; then 1 s, doubled with each further one */
-#define NG_LOCK_MAX_WAIT_S 300
+#define NG_LOCK_QUEUE 4      /* of one uid */
+#define NG_LOCK_QUEUE_ALL 16 /* of all; root's are taken beyond it */
 #define NG_LOCK_MAX_UNLOCK_S 86400
 
 typedef struct _NgLock NgLock;
@@ -59,12 +58,13 @@ NgLockState ng_lock_state(NgLock *lock);
 const char *ng_lock_damage(NgLock *lock);
 /* Another number: another passphrase, or none, than before. */
 guint ng_lock_generation(NgLock *lock);
-gint64 ng_lock_retry_at(NgLock *lock);                    /* seconds since the epoch; 0: now */
+gint64 ng_lock_retry_at(NgLock *lock, guint32 uid);       /* seconds since the epoch; 0: now */
 gint64 ng_lock_unlocked_until(NgLock *lock, guint32 uid); /* likewise; 0: locked */
 
-void ng_lock_verify(NgLock *lock, const char *passphrase, NgLockDone done, gpointer user_data);
+/* `uid` is who asks, as the bus or the socket says: its guesses are counted, and nobody else waits for them. */
+void ng_lock_verify(NgLock *lock, guint32 uid, const char *passphrase, NgLockDone done, gpointer user_data);
 /* Put `next` in the place of `old`; "" is none. `next` has been checked to be UTF-8 and of an allowed length. */
-void ng_lock_change(NgLock *lock, const char *old, const char *next, NgLockDone done, gpointer user_data);
+void ng_lock_change(NgLock *lock, guint32 uid, const char *old, const char *next, NgLockDone done, gpointer user_data);
 /* After NG_LOCK_RIGHT. */
 void ng_lock_unlock(NgLock *lock, guint32 uid, guint32 seconds);
 /* TRUE: it was unlocked for this uid until now. */

@@ -8,6 +8,7 @@
 #include "guardd/audit.h"
 #include "guardd/authority.h"
 #include "guardd/change.h"
+#include "guardd/claims.h"
 #include "guardd/fingerprints.h"
 #include "guardd/methods.h"
 #include "guardd/spans.h"
@@ -49,10 +50,28 @@ static const char *word(guint8 profile)
 	return text ? text : "";
 }
 
+/* Of a load that succeeded, for `app`: when another application has its files, what was decided does not hold for them,
+ * and that is said. The warning is owned by *ret_text. */
+static NgLoadResult set_result(NgEngine *engine, const NgPolicyApp *app, const NgLoadResult *result, char **ret_text)
+{
+	NgLoadResult told = *result;
+	gboolean is_void = FALSE;
+	g_autofree char *lost = app ? ng_claims_lost(engine, app, &is_void) : NULL;
+
+	if (!lost)
+		return told;
+	told.enforced = result->enforced && !is_void;
+	*ret_text = *result->warning ? g_strconcat(result->warning, " ", lost, NULL) : g_steal_pointer(&lost);
+	told.warning = *ret_text;
+	return told;
+}
+
 static void set_answer(const NgLoadResult *result, gpointer data)
 {
 	Change *change = data;
 	const NgPolicyApp *app = ng_policy_find(change->engine->policy, change->id);
+	g_autofree char *text = NULL;
+	const NgLoadResult told = set_result(change->engine, app, result, &text);
 	GVariantBuilder builder;
 
 	g_variant_builder_init(&builder, G_VARIANT_TYPE_VARDICT);
@@ -64,7 +83,7 @@ static void set_answer(const NgLoadResult *result, gpointer data)
 		ng_vardict_add(&builder, "allow", "^as", app->allow_texts);
 		ng_vardict_add(&builder, "children", "s", app->flags & NG_APP_CHILDREN_OWN ? "own" : "inherit");
 	}
-	ng_method_add_load(&builder, result);
+	ng_method_add_load(&builder, &told);
 	ng_call_return(change->call, g_variant_new("(@a{sv})", g_variant_builder_end(&builder)));
 	g_free(change->id);
 	g_free(change);

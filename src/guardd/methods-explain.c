@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guardd/attempts.h"
+#include "guardd/claims.h"
 #include "guardd/methods.h"
 
 typedef struct {
@@ -18,7 +19,14 @@ typedef struct {
 	int allow; /* the entry that decided, or -1 */
 	guint64 key;
 	gboolean has_flow;
+	char *claims; /* sentences about files that several applications claim; NULL: none */
 } Subject;
+
+static void subject_clear(Subject *subject)
+{
+	g_clear_pointer(&subject->claims, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Subject, subject_clear)
 
 static const char *profile_title(guint8 profile)
 {
@@ -91,6 +99,8 @@ static char *explain_text(NgEngine *engine, const Subject *subject)
 	} else if (engine->mode.mode == NG_MODE_PANIC) {
 		g_string_append(text, " There is a panic: everything is offline now.");
 	}
+	if (subject->claims)
+		g_string_append_printf(text, " %s", subject->claims);
 	if (engine->options->simulate)
 		g_string_append(text, " This is a simulation: nothing is blocked.");
 	return g_string_free(text, FALSE);
@@ -128,12 +138,23 @@ static const NgPolicyApp *explain_find(NgEngine *engine, const char *text)
 	return app || *text != '/' ? app : ng_engine_app_of_file(engine, text);
 }
 
+/* Of several applications that claim the file at a path, the one that has it; of a name, what it has not. */
+static void explain_claims(NgEngine *engine, Subject *subject, const char *text)
+{
+	gboolean is_void;
+
+	if (subject->app && *text == '/')
+		subject->app = ng_claims_owner(engine, subject->app, text, &subject->claims);
+	else if (subject->app)
+		subject->claims = ng_claims_lost(engine, subject->app, &is_void);
+}
+
 void ng_method_explain(NgCall *call, GVariant *parameters, gpointer user_data)
 {
 	NgEngine *engine = user_data;
 	const struct ng_image *image = ng_loads_image(engine->loads);
 	g_autoptr(GError) error = NULL;
-	Subject subject = { .allow = -1 };
+	g_auto(Subject) subject = { .allow = -1 };
 	const char *text, *destination;
 	guint64 decider;
 
@@ -144,6 +165,7 @@ void ng_method_explain(NgCall *call, GVariant *parameters, gpointer user_data)
 			     "There is no application “%s”. Give its path, or see netguard list for the names.", text);
 		return;
 	}
+	explain_claims(engine, &subject, text);
 	subject.name = subject.app ? subject.app->name : text;
 	subject.profile = subject.app ? subject.app->profile : engine->settings.default_profile;
 	subject.key = subject.app ? ng_image_app_key(subject.app->id, strlen(subject.app->id)) : 0;

@@ -42,7 +42,7 @@ static GVariant *lock_variant(NgEngine *engine, guint32 uid)
 	g_variant_builder_init(&dict, G_VARIANT_TYPE_VARDICT);
 	ng_vardict_add(&dict, "set", "b", ng_lock_state(engine->lock) != NG_LOCK_UNSET);
 	ng_vardict_add(&dict, "unlocked-until", "x", ng_lock_unlocked_until(engine->lock, uid));
-	ng_vardict_add(&dict, "retry-at", "x", ng_lock_retry_at(engine->lock));
+	ng_vardict_add(&dict, "retry-at", "x", ng_lock_retry_at(engine->lock, uid));
 	ng_vardict_add(&dict, "problem", "s", ng_lock_damage(engine->lock));
 	return g_variant_builder_end(&dict);
 }
@@ -115,7 +115,7 @@ void ng_method_unlock(NgCall *call, GVariant *parameters, gpointer user_data)
 		return;
 	asked = g_new0(Asked, 1);
 	*asked = (Asked){ .engine = engine, .call = call, .seconds = seconds };
-	ng_lock_verify(engine->lock, passphrase, unlock_known, asked);
+	ng_lock_verify(engine->lock, ng_call_uid(call), passphrase, unlock_known, asked);
 }
 
 void ng_method_lock(NgCall *call, GVariant *parameters, gpointer user_data)
@@ -188,5 +188,5 @@ void ng_method_set_lock(NgCall *call, GVariant *parameters, gpointer user_data)
 			  .call = call,
 			  .action = *next ? "lock-set" : "lock-remove",
 			  .origin = g_steal_pointer(&from) };
-	ng_lock_change(engine->lock, old, next, set_lock_known, asked);
+	ng_lock_change(engine->lock, ng_call_uid(call), old, next, set_lock_known, asked);
 }

@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guardd/guesses.h"
 #include "guardd/lock.h"
 
 #define PASSPHRASE "correct horse"
+#define UID 1000
 
 typedef struct {
 	char *folder, *path, *failures;
@@ -81,32 +83,44 @@ static NgLockAnswer wait_for(Answer *answer)
 	return answer->answer;
 }
 
-static NgLockAnswer verify(Fixture *fixture, const char *passphrase)
+static NgLockAnswer verify_as(Fixture *fixture, guint32 uid, const char *passphrase)
 {
 	Answer answer = { 0 };
 
-	ng_lock_verify(fixture->lock, passphrase, answered, &answer);
+	ng_lock_verify(fixture->lock, uid, passphrase, answered, &answer);
 	return wait_for(&answer);
+}
+
+static NgLockAnswer verify(Fixture *fixture, const char *passphrase)
+{
+	return verify_as(fixture, UID, passphrase);
 }
 
 static NgLockAnswer change(Fixture *fixture, const char *old, const char *next)
 {
 	Answer answer = { 0 };
 
-	ng_lock_change(fixture->lock, old, next, answered, &answer);
+	ng_lock_change(fixture->lock, UID, old, next, answered, &answer);
 	return wait_for(&answer);
+}
+
+/* How often UID guessed wrong; 0: the file does not tell. */
+static guint failures_of(Fixture *fixture)
+{
+	g_autofree char *text = NULL;
+	guint failures = 0;
+
+	if (!g_file_get_contents(fixture->failures, &text, NULL, NULL) ||
+	    sscanf(text, "netguard-guesses 2\n1000 %u ", &failures) != 1)
+		return 0;
+	return failures;
 }
 
 /* As if the wait were over: what the file says of it is set to the past. */
 static void let_wait_pass(Fixture *fixture)
 {
-	g_autofree char *text = NULL;
-	guint failures = 0;
+	g_autofree char *text = g_strdup_printf("netguard-guesses 2\n1000 %u 1\n", failures_of(fixture));
 
-	g_assert_true(g_file_get_contents(fixture->failures, &text, NULL, NULL));
-	g_assert_cmpint(sscanf(text, "%u", &failures), ==, 1);
-	g_free(text);
-	text = g_strdup_printf("%u 1\n", failures);
 	g_assert_true(g_file_set_contents(fixture->failures, text, -1, NULL));
 	restart(fixture);
 }
@@ -152,8 +166,8 @@ static void test_the_wait_grows_with_wrong_guesses_and_outlives_a_restart(Fixtur
 	gint64 last = 0;
 
 	change(fixture, "", PASSPHRASE);
-	for (guint i = 0; i < NG_LOCK_FREE_FAILURES; i++) {
-		g_assert_cmpint(ng_lock_retry_at(fixture->lock), ==, 0);
+	for (guint i = 0; i < NG_GUESSES_FREE; i++) {
+		g_assert_cmpint(ng_lock_retry_at(fixture->lock, UID), ==, 0);
 		g_assert_cmpint(verify(fixture, "wrong one"), ==, NG_LOCK_WRONG);
 	}
 	for (guint i = 0; i < 5; i++) {
@@ -164,7 +178,7 @@ static void test_the_wait_grows_with_wrong_guesses_and_outlives_a_restart(Fixtur
 			let_wait_pass(fixture);
 			continue;
 		}
-		wait = ng_lock_retry_at(fixture->lock) - g_get_real_time() / G_USEC_PER_SEC;
+		wait = ng_lock_retry_at(fixture->lock, UID) - g_get_real_time() / G_USEC_PER_SEC;
 		g_assert_cmpint(wait, >, last);
 		last = wait;
 		/* Not even the right one is looked at, and asking does not make the wait longer. */
@@ -176,38 +190,41 @@ static void test_the_wait_grows_with_wrong_guesses_and_outlives_a_restart(Fixtur
 	g_assert_cmpint(verify(fixture, PASSPHRASE), ==, NG_LOCK_RIGHT);
 	/* And then it starts anew. */
 	g_assert_cmpint(verify(fixture, "wrong one"), ==, NG_LOCK_WRONG);
-	g_assert_cmpint(ng_lock_retry_at(fixture->lock), ==, 0);
+	g_assert_cmpint(ng_lock_retry_at(fixture->lock, UID), ==, 0);
 }
 
 static void test_a_guess_counts_before_it_is_looked_at(Fixture *fixture, gconstpointer data)
 {
-	g_autofree char *text = NULL;
 	Answer answer = { 0 };
 
 	change(fixture, "", PASSPHRASE);
-	ng_lock_verify(fixture->lock, "wrong one", answered, &answer);
-	while (!g_file_get_contents(fixture->failures, &text, NULL, NULL) || text[0] != '1') {
-		g_clear_pointer(&text, g_free);
+	ng_lock_verify(fixture->lock, UID, "wrong one", answered, &answer);
+	while (failures_of(fixture) != 1)
 		g_main_context_iteration(NULL, TRUE);
-	}
 	g_assert_false(answer.is_done);
 	restart(fixture); /* in the middle of it */
 	g_assert_false(answer.is_done);
-	for (guint i = 1; i <= NG_LOCK_FREE_FAILURES; i++)
+	for (guint i = 1; i <= NG_GUESSES_FREE; i++)
 		g_assert_cmpint(verify(fixture, "wrong one"), ==, NG_LOCK_WRONG);
-	g_assert_cmpint(ng_lock_retry_at(fixture->lock), !=, 0);
+	g_assert_cmpuint(failures_of(fixture), ==, NG_GUESSES_FREE + 1);
 }
 
-static void test_no_wait_is_longer_than_the_longest(Fixture *fixture, gconstpointer data)
+static void test_the_guesses_of_one_uid_make_no_other_wait(Fixture *fixture, gconstpointer data)
 {
-	const gint64 now = g_get_real_time() / G_USEC_PER_SEC;
-	g_autofree char *text = g_strdup_printf("99 %" G_GINT64_FORMAT "\n", now + 1000000);
-
 	change(fixture, "", PASSPHRASE);
-	g_assert_true(g_file_set_contents(fixture->failures, text, -1, NULL));
+	g_assert_true(g_file_set_contents(fixture->failures, "netguard-guesses 2\n1000 9 1\n", -1, NULL));
 	restart(fixture);
-	g_assert_cmpint(ng_lock_retry_at(fixture->lock), <=, now + NG_LOCK_MAX_WAIT_S + 2);
-	g_assert_cmpint(ng_lock_retry_at(fixture->lock), >, now);
+	g_assert_cmpint(verify(fixture, "wrong one"), ==, NG_LOCK_WRONG);
+	g_assert_cmpint(verify(fixture, PASSPHRASE), ==, NG_LOCK_EARLY);
+	g_assert_cmpint(ng_lock_retry_at(fixture->lock, 1001), ==, 0);
+	g_assert_cmpint(verify_as(fixture, 1001, PASSPHRASE), ==, NG_LOCK_RIGHT);
+	g_assert_cmpint(verify_as(fixture, 0, PASSPHRASE), ==, NG_LOCK_RIGHT);
+	/* Nor does their success let the first one guess. */
+	g_assert_cmpint(verify(fixture, PASSPHRASE), ==, NG_LOCK_EARLY);
+	restart(fixture);
+	g_assert_cmpint(verify(fixture, PASSPHRASE), ==, NG_LOCK_EARLY);
+	g_assert_cmpint(change(fixture, PASSPHRASE, ""), ==, NG_LOCK_EARLY);
+	g_assert_cmpint(verify_as(fixture, 1001, PASSPHRASE), ==, NG_LOCK_RIGHT);
 }
 
 static void test_a_count_that_cannot_be_read_is_taken_as_the_worst(Fixture *fixture, gconstpointer data)
@@ -218,21 +235,35 @@ static void test_a_count_that_cannot_be_read_is_taken_as_the_worst(Fixture *fixt
 	g_assert_cmpint(verify(fixture, PASSPHRASE), ==, NG_LOCK_EARLY);
 }
 
-static void test_many_at_once_are_bounded(Fixture *fixture, gconstpointer data)
+static void test_many_at_once_of_one_uid_are_bounded_and_all_count(Fixture *fixture, gconstpointer data)
 {
-	Answer answers[NG_LOCK_QUEUE * 3] = { { 0 } };
-	g_autofree char *text = NULL;
+	Answer answers[NG_LOCK_QUEUE * 3] = { { 0 } }, other = { 0 };
 	guint n_busy = 0;
 
 	change(fixture, "", PASSPHRASE);
 	for (guint i = 0; i < G_N_ELEMENTS(answers); i++)
-		ng_lock_verify(fixture->lock, "wrong one", answered, &answers[i]);
+		ng_lock_verify(fixture->lock, UID, "wrong one", answered, &answers[i]);
+	ng_lock_verify(fixture->lock, 1001, PASSPHRASE, answered, &other);
 	for (guint i = 0; i < G_N_ELEMENTS(answers); i++)
 		n_busy += wait_for(&answers[i]) == NG_LOCK_BUSY;
+	g_assert_cmpint(wait_for(&other), ==, NG_LOCK_RIGHT);
 	g_assert_cmpuint(n_busy, ==, G_N_ELEMENTS(answers) - NG_LOCK_QUEUE);
 	g_assert_cmpint(answers[NG_LOCK_QUEUE - 1].answer, ==, NG_LOCK_WRONG);
-	g_assert_true(g_file_get_contents(fixture->failures, &text, NULL, NULL));
-	g_assert_true(g_str_has_prefix(text, "4 "));
+	g_assert_cmpuint(failures_of(fixture), ==, NG_LOCK_QUEUE);
+}
+
+static void test_many_uids_at_once_are_bounded_and_root_is_taken_all_the_same(Fixture *fixture, gconstpointer data)
+{
+	Answer answers[NG_LOCK_QUEUE_ALL + 1] = { { 0 } }, root = { 0 };
+
+	/* No lock is set, so that each is answered without a hash. */
+	for (guint i = 0; i < G_N_ELEMENTS(answers); i++)
+		ng_lock_verify(fixture->lock, 1000 + i, "wrong one", answered, &answers[i]);
+	ng_lock_verify(fixture->lock, 0, "wrong one", answered, &root);
+	g_assert_cmpint(wait_for(&answers[NG_LOCK_QUEUE_ALL]), ==, NG_LOCK_BUSY);
+	for (guint i = 0; i < NG_LOCK_QUEUE_ALL; i++)
+		g_assert_cmpint(wait_for(&answers[i]), ==, NG_LOCK_FAILED);
+	g_assert_cmpint(wait_for(&root), ==, NG_LOCK_FAILED);
 }
 
 static void test_unlocking_is_for_one_uid_and_ends(Fixture *fixture, gconstpointer data)
@@ -368,9 +399,10 @@ int main(int argc, char **argv)
 	TEST(the_files_are_for_the_service_alone_and_hold_no_passphrase);
 	TEST(the_wait_grows_with_wrong_guesses_and_outlives_a_restart);
 	TEST(a_guess_counts_before_it_is_looked_at);
-	TEST(no_wait_is_longer_than_the_longest);
+	TEST(the_guesses_of_one_uid_make_no_other_wait);
 	TEST(a_count_that_cannot_be_read_is_taken_as_the_worst);
-	TEST(many_at_once_are_bounded);
+	TEST(many_at_once_of_one_uid_are_bounded_and_all_count);
+	TEST(many_uids_at_once_are_bounded_and_root_is_taken_all_the_same);
 	TEST(unlocking_is_for_one_uid_and_ends);
 	TEST(a_damaged_file_is_a_lock_that_nobody_opens);
 	TEST(a_file_that_cannot_be_looked_at_is_a_lock_that_nobody_opens);

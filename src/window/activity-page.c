@@ -35,7 +35,7 @@ struct _NgwActivityPage {
 	NgwActivityTable *table;
 	GtkFilterListModel *filtered;
 	GtkFilter *filter;
-	NgwRowGrowth growth;
+	NgwRowGrowth *growth; /* the rows of `filtered` that the list has */
 	GPtrArray *rows;      /* NgwActivityRow, borrowed: those that exist now */
 	GPtrArray *keys;      /* of `applications` but the first; owned texts */
 	GHashTable *has_key;  /* the same */
@@ -168,7 +168,7 @@ static void page_update_notes(NgwActivityPage *self)
 
 static void page_refilter(NgwActivityPage *self)
 {
-	ngw_row_growth_restart(&self->growth);
+	ngw_row_growth_restart(self->growth);
 	gtk_filter_changed(self->filter, GTK_FILTER_CHANGE_DIFFERENT);
 	page_update(self);
 }
@@ -303,7 +303,7 @@ static void attempts_answered(GObject *source, GAsyncResult *result, gpointer da
 	g_clear_object(&self->asking);
 	g_clear_pointer(&self->error, g_free);
 	if (attempts) {
-		ngw_row_growth_restart(&self->growth);
+		ngw_row_growth_restart(self->growth);
 		ngw_activity_table_load(self->table, attempts);
 		page_list_applications(self);
 		self->is_loaded = TRUE;
@@ -472,7 +472,7 @@ static void page_retry(GtkWidget *widget, const char *action, GVariant *paramete
 static void list_activated(GtkListView *list, guint position, gpointer data)
 {
 	NgwActivityPage *self = data;
-	g_autoptr(NgwActivityGroup) group = g_list_model_get_item(G_LIST_MODEL(self->filtered), position);
+	g_autoptr(NgwActivityGroup) group = g_list_model_get_item(G_LIST_MODEL(self->growth), position);
 
 	if (group)
 		ngw_window_show_app(self->window, ngw_attempt_key(ngw_activity_group_attempt(group)));
@@ -599,7 +599,7 @@ static void ngw_activity_page_map(GtkWidget *widget)
 
 	GTK_WIDGET_CLASS(ngw_activity_page_parent_class)->map(widget);
 	names_changed(self);
-	ngw_row_growth_set_seen(&self->growth, TRUE);
+	ngw_row_growth_set_seen(self->growth, TRUE);
 	if (self->timer == 0)
 		self->timer = g_timeout_add_seconds(REFILTER_S, page_tick, self);
 }
@@ -609,7 +609,7 @@ static void ngw_activity_page_unmap(GtkWidget *widget)
 	NgwActivityPage *self = NGW_ACTIVITY_PAGE(widget);
 
 	g_clear_handle_id(&self->timer, g_source_remove);
-	ngw_row_growth_set_seen(&self->growth, FALSE);
+	ngw_row_growth_set_seen(self->growth, FALSE);
 	GTK_WIDGET_CLASS(ngw_activity_page_parent_class)->unmap(widget);
 }
 
@@ -629,7 +629,7 @@ static void ngw_activity_page_dispose(GObject *object)
 	g_clear_pointer(&self->box, gtk_widget_unparent);
 	if (self->filter)
 		gtk_custom_filter_set_filter_func(GTK_CUSTOM_FILTER(self->filter), NULL, NULL, NULL);
-	ngw_row_growth_done(&self->growth);
+	g_clear_object(&self->growth);
 	g_clear_object(&self->filtered);
 	g_clear_object(&self->filter);
 	g_clear_object(&self->table);
@@ -711,14 +711,16 @@ static void page_build_lists(NgwActivityPage *self)
 	self->table = ngw_activity_table_new(NGW_ACTIVITY_MAX_GROUPS);
 	self->filter = GTK_FILTER(gtk_custom_filter_new(page_passes, self, NULL));
 	self->filtered = gtk_filter_list_model_new(G_LIST_MODEL(g_object_ref(self->table)), g_object_ref(self->filter));
-	ngw_row_growth_init(&self->growth, G_LIST_MODEL(self->filtered));
-	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth.shown)));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->filtered), NGW_ROWS_STREAM);
+	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth)));
 	g_signal_connect(rows, "setup", G_CALLBACK(item_setup), self);
 	g_signal_connect(rows, "bind", G_CALLBACK(item_bind), self);
 	g_signal_connect(rows, "unbind", G_CALLBACK(item_unbind), self);
 	gtk_list_view_set_factory(GTK_LIST_VIEW(self->list), rows);
 	gtk_list_view_set_model(GTK_LIST_VIEW(self->list), GTK_SELECTION_MODEL(selection));
 	g_signal_connect(self->list, "activate", G_CALLBACK(list_activated), self);
+	ngw_row_growth_follow(self->growth, gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scroller)),
+			      self->list);
 	g_signal_connect(names, "setup", G_CALLBACK(ellipsized_setup), NULL);
 	g_signal_connect(names, "bind", G_CALLBACK(ellipsized_bind), NULL);
 	/* All three give way at 360 pixels. */

@@ -7,6 +7,8 @@
 #include "window/activity-acts.h"
 #include "window/format.h"
 
+#define WIDTH_CHARS 16
+
 struct _NgwActivityRow {
 	GtkWidget parent;
 	NgwWindow *window; /* borrowed */
@@ -83,7 +85,8 @@ static void row_show(NgwActivityRow *self)
 	gtk_label_set_text(GTK_LABEL(self->destination), destination);
 	gtk_image_set_from_icon_name(GTK_IMAGE(self->verdict_icon),
 				     is_allowed ? "object-select-symbolic" : "action-unavailable-symbolic");
-	gtk_widget_set_tooltip_text(self->texts, *attempt->executable ? attempt->executable : NULL);
+	gtk_accessible_update_property(GTK_ACCESSIBLE(self->texts), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+				       attempt->executable, -1);
 	gtk_accessible_update_property(GTK_ACCESSIBLE(self->menu), GTK_ACCESSIBLE_PROPERTY_LABEL, more, -1);
 	row_show_counts(self);
 }
@@ -130,6 +133,22 @@ static void right_clicked(NgwActivityRow *self)
 	ngw_activity_row_popup(self);
 }
 
+/* Setting a tooltip's text asks the display where the pointer is, and waits: a tenth of what a row took to be shown. */
+static gboolean texts_tooltip(GtkWidget *texts, int x, int y, gboolean by_keyboard, GtkTooltip *tooltip, gpointer data)
+{
+	const NgwAttempt *attempt = ngw_activity_row_attempt(data);
+
+	if (attempt && *attempt->executable)
+		gtk_tooltip_set_text(tooltip, attempt->executable);
+	return attempt && *attempt->executable;
+}
+
+static gboolean menu_tooltip(GtkWidget *menu, int x, int y, gboolean by_keyboard, GtkTooltip *tooltip, gpointer data)
+{
+	gtk_tooltip_set_text(tooltip, _("Allow, and more"));
+	return TRUE;
+}
+
 /* --- life --- */
 
 static GtkWidget *label_new(gboolean wraps, const char *class)
@@ -141,6 +160,8 @@ static GtkWidget *label_new(gboolean wraps, const char *class)
 	if (wraps) {
 		gtk_label_set_wrap(GTK_LABEL(label), TRUE);
 		gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+		/* Else GTK lays it out with one letter a line, to see how narrow it can be. */
+		gtk_label_set_width_chars(GTK_LABEL(label), WIDTH_CHARS);
 	} else {
 		gtk_label_set_ellipsize(GTK_LABEL(label), PANGO_ELLIPSIZE_END);
 	}
@@ -189,6 +210,8 @@ static void row_build_texts(NgwActivityRow *self)
 	gtk_box_append(GTK_BOX(self->texts), with_icon(self->verdict, self->verdict_icon));
 	gtk_box_append(GTK_BOX(self->texts), self->process);
 	gtk_widget_set_hexpand(self->texts, TRUE);
+	g_object_set(self->texts, "has-tooltip", TRUE, NULL);
+	g_signal_connect(self->texts, "query-tooltip", G_CALLBACK(texts_tooltip), self);
 	gtk_widget_set_parent(self->texts, GTK_WIDGET(self));
 }
 
@@ -197,7 +220,10 @@ static void row_build_menu(NgwActivityRow *self)
 	self->menu = gtk_menu_button_new();
 	gtk_menu_button_set_icon_name(GTK_MENU_BUTTON(self->menu), "view-more-symbolic");
 	gtk_menu_button_set_create_popup_func(GTK_MENU_BUTTON(self->menu), menu_fill, self, NULL);
-	gtk_widget_set_tooltip_text(self->menu, _("Allow, and more"));
+	g_object_set(self->menu, "has-tooltip", TRUE, NULL);
+	g_signal_connect(self->menu, "query-tooltip", G_CALLBACK(menu_tooltip), NULL);
+	gtk_accessible_update_property(GTK_ACCESSIBLE(self->menu), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION,
+				       _("Allow, and more"), -1);
 	gtk_widget_set_valign(self->menu, GTK_ALIGN_CENTER);
 	gtk_widget_add_css_class(self->menu, "flat");
 	gtk_widget_set_parent(self->menu, GTK_WIDGET(self));

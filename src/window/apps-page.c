@@ -6,6 +6,7 @@
 
 #include "window/app-row.h"
 #include "window/changes.h"
+#include "window/row-growth.h"
 #include "window/sections.h"
 
 struct _NgwAppsPage {
@@ -14,6 +15,7 @@ struct _NgwAppsPage {
 		*selection_count, *spinner;
 	NgwWindow *window; /* borrowed: it holds the page */
 	NgwSections *sections;
+	NgwRowGrowth *growth; /* the rows of `sections` that the list has */
 	GPtrArray *rows; /* NgwAppRow, borrowed: those that exist now */
 	gboolean is_selecting;
 };
@@ -86,7 +88,7 @@ static void item_unbind(GtkSignalListItemFactory *factory, GtkListItem *item, gp
 static void list_activated(GtkListView *list, guint position, gpointer data)
 {
 	NgwAppsPage *self = data;
-	g_autoptr(GObject) item = g_list_model_get_item(G_LIST_MODEL(self->sections), position);
+	g_autoptr(GObject) item = g_list_model_get_item(G_LIST_MODEL(self->growth), position);
 
 	if (!NGW_IS_APP(item))
 		return;
@@ -132,12 +134,14 @@ static void page_update(NgwAppsPage *self)
 
 static void search_changed(NgwAppsPage *self)
 {
+	ngw_row_growth_restart(self->growth);
 	ngw_sections_search(self->sections, gtk_editable_get_text(GTK_EDITABLE(self->search_entry)));
 	page_update(self);
 }
 
 static void filter_changed(NgwAppsPage *self)
 {
+	ngw_row_growth_restart(self->growth);
 	ngw_sections_show(self->sections, gtk_drop_down_get_selected(GTK_DROP_DOWN(self->filter)));
 	page_update(self);
 }
@@ -261,11 +265,13 @@ static void ngw_apps_page_map(GtkWidget *widget)
 {
 	GTK_WIDGET_CLASS(ngw_apps_page_parent_class)->map(widget);
 	ngw_apps_set_watched(ngw_window_apps(NGW_APPS_PAGE(widget)->window), TRUE);
+	ngw_row_growth_set_seen(NGW_APPS_PAGE(widget)->growth, TRUE);
 }
 
 static void ngw_apps_page_unmap(GtkWidget *widget)
 {
 	ngw_apps_set_watched(ngw_window_apps(NGW_APPS_PAGE(widget)->window), FALSE);
+	ngw_row_growth_set_seen(NGW_APPS_PAGE(widget)->growth, FALSE);
 	GTK_WIDGET_CLASS(ngw_apps_page_parent_class)->unmap(widget);
 }
 
@@ -279,6 +285,7 @@ static void ngw_apps_page_dispose(GObject *object)
 	if (self->sections)
 		g_signal_handlers_disconnect_by_data(self->sections, self);
 	g_clear_pointer(&self->box, gtk_widget_unparent);
+	g_clear_object(&self->growth);
 	g_clear_object(&self->sections);
 	G_OBJECT_CLASS(ngw_apps_page_parent_class)->dispose(object);
 }
@@ -323,12 +330,15 @@ GtkWidget *ngw_apps_page_new(NgwWindow *window)
 
 	self->window = window;
 	self->sections = ngw_sections_new(apps);
-	selection = gtk_no_selection_new(g_object_ref(G_LIST_MODEL(self->sections)));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->sections), NGW_ROWS_STEADY);
+	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth)));
 	g_signal_connect(factory, "bind", G_CALLBACK(item_bind), self);
 	g_signal_connect(factory, "unbind", G_CALLBACK(item_unbind), self);
 	gtk_list_view_set_factory(GTK_LIST_VIEW(self->list), factory);
 	gtk_list_view_set_model(GTK_LIST_VIEW(self->list), GTK_SELECTION_MODEL(selection));
 	g_signal_connect(self->list, "activate", G_CALLBACK(list_activated), self);
+	ngw_row_growth_follow(self->growth, gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scroller)),
+			      self->list);
 	g_signal_connect_swapped(self->search_entry, "search-changed", G_CALLBACK(search_changed), self);
 	g_signal_connect_swapped(self->filter, "notify::selected", G_CALLBACK(filter_changed), self);
 	g_signal_connect_swapped(self->search_bar, "notify::search-mode-enabled", G_CALLBACK(search_mode_changed),

@@ -26,7 +26,7 @@ struct _NgwLogPage {
 		*ask, *denied, *unable;
 	NgwWindow *window; /* borrowed: it holds the page */
 	GListStore *records;
-	NgwRowGrowth growth;
+	NgwRowGrowth *growth; /* the rows of `records` that the list has */
 	guint wanted; /* how many are asked for */
 	gboolean is_loaded, is_stale;
 	gboolean has_older;
@@ -482,7 +482,7 @@ static void item_unbind(GtkSignalListItemFactory *factory, GtkListItem *item, gp
 static void list_activated(GtkListView *list, guint position, gpointer data)
 {
 	NgwLogPage *self = data;
-	g_autoptr(NgwLogRecord) record = g_list_model_get_item(G_LIST_MODEL(self->records), position);
+	g_autoptr(NgwLogRecord) record = g_list_model_get_item(G_LIST_MODEL(self->growth), position);
 
 	if (record)
 		ngw_log_record_set_open(record, !ngw_log_record_is_open(record));
@@ -495,14 +495,14 @@ static void ngw_log_page_map(GtkWidget *widget)
 	NgwLogPage *self = NGW_LOG_PAGE(widget);
 
 	GTK_WIDGET_CLASS(ngw_log_page_parent_class)->map(widget);
-	ngw_row_growth_set_seen(&self->growth, TRUE);
+	ngw_row_growth_set_seen(self->growth, TRUE);
 	if (self->is_stale || !self->is_loaded)
 		page_ask_by_itself(self);
 }
 
 static void ngw_log_page_unmap(GtkWidget *widget)
 {
-	ngw_row_growth_set_seen(&NGW_LOG_PAGE(widget)->growth, FALSE);
+	ngw_row_growth_set_seen(NGW_LOG_PAGE(widget)->growth, FALSE);
 	GTK_WIDGET_CLASS(ngw_log_page_parent_class)->unmap(widget);
 }
 
@@ -519,7 +519,7 @@ static void ngw_log_page_dispose(GObject *object)
 		gtk_native_dialog_destroy(GTK_NATIVE_DIALOG(self->chooser));
 	g_clear_object(&self->chooser);
 	g_clear_pointer(&self->box, gtk_widget_unparent);
-	ngw_row_growth_done(&self->growth);
+	g_clear_object(&self->growth);
 	g_clear_object(&self->records);
 	g_clear_pointer(&self->error, g_free);
 	G_OBJECT_CLASS(ngw_log_page_parent_class)->dispose(object);
@@ -570,14 +570,16 @@ static void ngw_log_page_init(NgwLogPage *self)
 	self->life = g_cancellable_new();
 	self->wanted = PAGE;
 	gtk_widget_init_template(GTK_WIDGET(self));
-	ngw_row_growth_init(&self->growth, G_LIST_MODEL(self->records));
-	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth.shown)));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->records), NGW_ROWS_STREAM);
+	selection = gtk_no_selection_new(G_LIST_MODEL(g_object_ref(self->growth)));
 	g_signal_connect(factory, "setup", G_CALLBACK(item_setup), NULL);
 	g_signal_connect(factory, "bind", G_CALLBACK(item_bind), NULL);
 	g_signal_connect(factory, "unbind", G_CALLBACK(item_unbind), NULL);
 	gtk_list_view_set_factory(GTK_LIST_VIEW(self->list), factory);
 	gtk_list_view_set_model(GTK_LIST_VIEW(self->list), GTK_SELECTION_MODEL(selection));
 	g_signal_connect(self->list, "activate", G_CALLBACK(list_activated), self);
+	ngw_row_growth_follow(self->growth, gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scroller)),
+			      self->list);
 }
 
 GtkWidget *ngw_log_page_new(NgwWindow *window)

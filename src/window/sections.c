@@ -6,12 +6,6 @@
 #include <string.h>
 
 #define SETTLE_MS 100 /* many rows that change at once are one new order */
-/* GtkListView makes the widgets of about ROWS_OF_VIEW rows at once, which takes a third of a second: first a screenful,
- * then GROW_ROWS every GROW_MS, then all the rest, which costs no widgets. */
-#define FIRST_ROWS 14
-#define GROW_ROWS 4
-#define GROW_MS 12
-#define ROWS_OF_VIEW 220
 
 struct _NgwHeading {
 	GObject parent;
@@ -27,8 +21,7 @@ struct _NgwSections {
 	NgwHeading *headings[NGW_N_SECTIONS];
 	char **words;
 	NgwShow show;
-	guint n_apps, settle, grow;
-	guint limit; /* rows shown at most for now */
+	guint n_apps, settle;
 };
 
 static guint signal_updated;
@@ -118,110 +111,24 @@ static GPtrArray *rows_now(NgwSections *self)
 	return rows;
 }
 
-/* The longest run of old rows that are in the same order among the new: those stay. `kept[i]` is for old row i. */
-static void find_kept(GPtrArray *before, GPtrArray *after, gboolean *kept)
-{
-	g_autoptr(GHashTable) places = g_hash_table_new(NULL, NULL);
-	g_autofree guint *place = g_new0(guint, before->len + 1); /* in `after`, from 1; 0: gone */
-	g_autofree guint *ends = g_new0(guint, before->len + 1);  /* ends[n]: old row that ends the best run of n */
-	g_autofree guint *previous = g_new0(guint, before->len + 1);
-	guint longest = 0;
-
-	for (guint i = 0; i < after->len; i++)
-		g_hash_table_insert(places, after->pdata[i], GUINT_TO_POINTER(i + 1));
-	for (guint i = 0; i < before->len; i++) {
-		guint low = 1, high = longest;
-
-		place[i] = GPOINTER_TO_UINT(g_hash_table_lookup(places, before->pdata[i]));
-		if (place[i] == 0)
-			continue;
-		while (low <= high) {
-			const guint middle = (low + high) / 2;
-
-			if (place[ends[middle]] < place[i])
-				low = middle + 1;
-			else
-				high = middle - 1;
-		}
-		previous[i] = low > 1 ? ends[low - 1] : before->len;
-		ends[low] = i;
-		longest = MAX(longest, low);
-	}
-	for (guint i = longest > 0 ? ends[longest] : before->len; i < before->len; i = previous[i])
-		kept[i] = TRUE;
-}
-
-/* Those that do not stay go, run by run from the end. */
-static void emit_removals(NgwSections *self, const gboolean *kept)
-{
-	for (guint end = self->rows->len; end > 0;) {
-		guint start = end;
-
-		while (start > 0 && !kept[start - 1])
-			start--;
-		if (start == end) {
-			end--;
-			continue;
-		}
-		g_ptr_array_remove_range(self->rows, start, end - start);
-		g_list_model_items_changed(G_LIST_MODEL(self), start, end - start, 0);
-		end = start;
-	}
-}
-
-static void emit_additions(NgwSections *self, GPtrArray *after, guint limit)
-{
-	for (guint i = 0; i < limit;) {
-		guint end = i;
-
-		while (end < limit && (i >= self->rows->len || after->pdata[end] != self->rows->pdata[i]))
-			end++;
-		if (end == i) {
-			i++;
-			continue;
-		}
-		for (guint j = i; j < end; j++)
-			g_ptr_array_insert(self->rows, (gint)j, g_object_ref(after->pdata[j]));
-		g_list_model_items_changed(G_LIST_MODEL(self), i, 0, end - i);
-		i = end;
-	}
-}
-
-static gboolean sections_grow(gpointer data);
-
-/* Rows that stay keep their widgets; what is new comes a few at a time, because a row takes its time to be made. */
-static void sections_apply(NgwSections *self, gboolean is_growing)
-{
-	g_autoptr(GPtrArray) after = rows_now(self);
-	g_autofree gboolean *kept = g_new0(gboolean, self->rows->len + 1);
-	guint n_kept = 0;
-
-	g_clear_handle_id(&self->settle, g_source_remove);
-	find_kept(self->rows, after, kept);
-	for (guint i = 0; i < self->rows->len; i++)
-		n_kept += kept[i] ? 1 : 0;
-	if (!is_growing && after->len > n_kept + FIRST_ROWS)
-		self->limit = FIRST_ROWS;
-	emit_removals(self, kept);
-	emit_additions(self, after, MIN(after->len, MAX(self->limit, self->rows->len)));
-	if (after->len > self->rows->len && self->grow == 0)
-		self->grow = g_timeout_add(GROW_MS, sections_grow, self);
-	g_signal_emit(self, signal_updated, 0);
-}
-
+/* One signal for what is different, from the first row that is to the last: who shows it knows its rows again. */
 static void sections_update(NgwSections *self)
 {
-	sections_apply(self, FALSE);
-}
+	GPtrArray *before = self->rows, *after = rows_now(self);
+	guint first = 0, last = 0;
 
-static gboolean sections_grow(gpointer data)
-{
-	NgwSections *self = data;
-
-	self->grow = 0;
-	self->limit = self->limit < ROWS_OF_VIEW ? self->limit + GROW_ROWS : G_MAXUINT;
-	sections_apply(self, TRUE);
-	return G_SOURCE_REMOVE;
+	g_clear_handle_id(&self->settle, g_source_remove);
+	while (first < MIN(before->len, after->len) && before->pdata[first] == after->pdata[first])
+		first++;
+	while (last < MIN(before->len, after->len) - first &&
+	       before->pdata[before->len - 1 - last] == after->pdata[after->len - 1 - last])
+		last++;
+	self->rows = after;
+	if (before->len != after->len || first + last < after->len)
+		g_list_model_items_changed(G_LIST_MODEL(self), first, before->len - first - last,
+					   after->len - first - last);
+	g_ptr_array_unref(before);
+	g_signal_emit(self, signal_updated, 0);
 }
 
 static gboolean settled(gpointer data)
@@ -305,7 +212,6 @@ static void ngw_sections_finalize(GObject *object)
 	NgwSections *self = NGW_SECTIONS(object);
 
 	g_clear_handle_id(&self->settle, g_source_remove);
-	g_clear_handle_id(&self->grow, g_source_remove);
 	g_signal_handlers_disconnect_by_data(self->apps, self);
 	for (guint i = 0; i < self->watched->len; i++)
 		g_signal_handlers_disconnect_by_data(self->watched->pdata[i], self);
@@ -329,7 +235,6 @@ static void ngw_sections_init(NgwSections *self)
 {
 	static const char *const titles[] = { N_("Needs Attention"), N_("Running"), N_("Others") };
 
-	self->limit = FIRST_ROWS;
 	self->watched = g_ptr_array_new_with_free_func(g_object_unref);
 	self->rows = g_ptr_array_new_with_free_func(g_object_unref);
 	for (guint i = 0; i < NGW_N_SECTIONS; i++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the Apps page lists: the applications of NgwApps that match, in sections with a header each, ordered by name, as
- * one GListModel of NgwApp and NgwHeading. Keeps itself up to date; rows that stay are not touched, long lists grow a
- * few rows at a time. Main loop only.
+ * one GListModel of NgwApp and NgwHeading. Keeps itself up to date. Main loop only.
  *
  * Signal "updated" (): what matches was looked at again.
  */

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import sys
 import time
 
@@ -193,8 +194,29 @@ def unlocking(tap, world):
         w.wait_for(lambda: '"lock"' in str(caller.do(heard=True)) or "'lock'" in str(caller.do(heard=True)), 10, "it is heard")
 
 
+def failures(world):
+    with open(world.path("state/lock-failures"), encoding="utf-8") as file:
+        return file.read()
+
+
+def restart_with(world, text):
+    """The service begins with this count."""
+    world.stop_guard()
+    w.write(world.path("state/lock-failures"), text, 0o600)
+    shutil.chown(world.path("state/lock-failures"), "netguard", "netguard")
+    world.start_guard()
+
+
+def guess_until_limit(caller):
+    for number in range(8):
+        reply = caller.ask("Unlock", f"('guess number {number}', uint32 60)")
+        if outcome(reply) == ERROR + "Limit":
+            break
+    return reply
+
+
 def guessing(tap, world):
-    with tap.point("Wrong guesses are WrongPassphrase, then Limit with the seconds to wait; a new connection and a restart change nothing"):
+    with tap.point("Wrong guesses are WrongPassphrase, then Limit with the seconds to wait; a new connection changes nothing"):
         answers = []
         for number in range(8):
             reply = world.root("Unlock", f"('guess number {number}', uint32 60)")
@@ -204,15 +226,54 @@ def guessing(tap, world):
         expect_equal(set(answers[:3]), {ERROR + "WrongPassphrase"}, f"answers {answers}")
         expect_equal(answers[-1], ERROR + "Limit", f"answers {answers}")
         expect(re.search(r"in \d+ s", reply["text"]), reply["text"])
+    with tap.point("One guesses wrong until it waits; others unlock at once, and GetLock tells them of no wait"), \
+            world.caller(w.ACTIVE) as guesser, world.caller(w.OTHER) as other:
+        expect_equal(outcome(guess_until_limit(guesser)), ERROR + "Limit", "the guesser")
+        expect("'retry-at': <int64 0>" in other.ask("GetLock")["result"], "GetLock of the other")
+        expect_equal(outcome(other.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), "ok", "the other")
+        expect(re.search(rf"^{w.ACTIVE[1]} [4-9] \d+$", failures(world), re.M), f"what is counted: {failures(world)!r}")
+    with tap.point("After a restart the one still waits, on the bus and on the socket, with the right passphrase too; others do not"):
         # Let it grow beyond what a restart takes.
-        w.write(world.path("state/lock-failures"), f"9 {int(time.time()) + 60}\n", 0o600)
-        world.stop_guard()
-        world.start_guard()
-        for account in (("root", 0), w.ACTIVE, w.OTHER):
+        restart_with(world, re.sub(rf"^{w.ACTIVE[1]} .*$", f"{w.ACTIVE[1]} 9 {int(time.time()) + 60}", failures(world), flags=re.M))
+        for socket in (True, False):
+            with world.caller(w.ACTIVE, socket=socket) as guesser, world.caller(w.OTHER, socket=socket) as other:
+                expect_equal(outcome(guesser.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), ERROR + "Limit", "the guesser")
+                expect(re.search(r"'retry-at': <int64 [1-9]", guesser.ask("GetLock")["result"]), "GetLock says until when")
+                expect_equal(outcome(other.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), "ok", "the other")
+    with tap.point("Of many guesses at once, each on a connection of its own, each that is looked at is counted, and not all are"), \
+            contextlib.ExitStack() as stack:
+        guessers = [stack.enter_context(world.caller(w.ACTIVE2)) for _ in range(8)]
+        for guesser in guessers:
+            guesser.send(method="Unlock", args="('guess number 1', uint32 60)")
+        answers = [outcome(guesser.answer()) for guesser in guessers]
+        expect_equal(set(answers), {ERROR + "WrongPassphrase", ERROR + "Limit"}, "the answers")
+        wrong = answers.count(ERROR + "WrongPassphrase")
+        expect(re.search(rf"^{w.ACTIVE2[1]} {wrong} ", failures(world), re.M), f"{answers}, counted {failures(world)!r}")
+    with tap.point("Uids that /etc/subuid lends to somebody are one guesser; the account beside them is not kept waiting"):
+        world.cover("/etc/subuid", f"{w.OTHER[0]}:700000:65536\n")
+        with world.caller(("lent", 700001), socket=True) as one:
+            expect_equal(outcome(guess_until_limit(one)), ERROR + "Limit", "the first")
+        counted = re.findall(r"^7\d{5} .*$", failures(world), re.M)
+        expect(len(counted) == 1 and counted[0].startswith("700000 "), f"what is counted: {counted}")
+        restart_with(world, failures(world).replace(counted[0], f"700000 9 {int(time.time()) + 60}"))
+        for uid, answer in ((700001, ERROR + "Limit"), (765535, ERROR + "Limit"), (765536, "ok"), (w.OTHER[1], "ok")):
+            with world.caller(("of that uid", uid), socket=True) as caller:
+                expect_equal(outcome(caller.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), answer, uid)
+    with tap.point("With 32 that guessed wrong remembered, one more is refused; who is remembered, and root, are not"):
+        now = int(time.time())
+        restart_with(world, "netguard-guesses 2\n" + "".join(f"{uid} 1 {now}\n" for uid in (w.ACTIVE[1], *range(800000, 800031))))
+        for account, answer in ((w.OTHER, ERROR + "Limit"), (("root", 0), "ok"), (w.ACTIVE, "ok"), (w.OTHER, "ok")):
             with world.caller(account, socket=True) as caller:
-                expect_equal(outcome(caller.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), ERROR + "Limit", account[0])
-        expect_equal(outcome(loosen(world.root, given(PASSPHRASE))), ERROR + "Limit", "loosening with it")
-        expect(re.search(r"'retry-at': <int64 [1-9]", world.root("GetLock")["result"]), "GetLock says until when")
+                expect_equal(outcome(caller.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), answer, account[0])
+    with tap.point("A count from before there were uids, and one that is damaged, keep everybody waiting for its time, and no longer"):
+        for text in (f"9 {int(time.time()) + 60}\n", "rubbish"):
+            restart_with(world, text)
+            for account in (("root", 0), w.ACTIVE, w.OTHER):
+                with world.caller(account, socket=True) as caller:
+                    expect_equal(outcome(caller.ask("Unlock", f"('{PASSPHRASE}', uint32 60)")), ERROR + "Limit", account[0])
+            expect_equal(outcome(loosen(world.root, given(PASSPHRASE))), ERROR + "Limit", "loosening with it")
+        restart_with(world, f"9 {int(time.time())}\n")
+        expect_equal(outcome(world.root("Unlock", f"('{PASSPHRASE}', uint32 60)")), "ok", "when it is over")
     with tap.point("The guesses are in the audit chain"):
         reasons = [record["reason"] for record in world.audit() if record["action"] == "refused" and record["after"] == "Unlock"]
         expect("the passphrase was wrong" in reasons and "too many wrong passphrases" in reasons, str(reasons))

@@ -114,6 +114,28 @@ def loosening_in_disguise(tap, world):
     expect("result" in world.root("Resume", f"({NONE},)"), "resume")
 
 
+def loosening_by_sharing(tap, world):
+    """Two applications mean one file. By itself each change is a tightening; but whoever is Offline goes before a Local one, and
+    would take its allowances along."""
+    shared, link = world.path("shared"), world.path("shared-link")
+    plain, wide = set_profile("local", shared), "{'allow': <['198.51.100.0/24', '2001:db8::/32']>}"
+    with open(shared, "w", encoding="utf-8") as file:
+        file.write("a program")
+    os.symlink("shared", link)
+    expect("result" in world.root(plain["method"], plain["args"]), "the one without allowances")
+    expect("result" in world.root("SetProfile", set_profile("online", link, wide)["args"]), "the one with")
+    before = world.root("Export")["result"]
+    with tap.point("Not taken for a tightening: Offline with allowances, for a file that a Local application has"), \
+            world.caller(w.ACTIVE2) as caller:
+        reply = caller.do(**set_profile("offline", link))
+        expect_equal(reply.get("error"), DENIED, f"the answer ({reply})")
+        expect_equal(world.root("Export")["result"], before, "what is decided")
+    with tap.point("Offline without allowances is a tightening, also for a file that another application has"), \
+            world.caller(w.ACTIVE2) as caller:
+        reply = caller.do(**set_profile("offline", link, "{'allow': <@as []>}"))
+        expect("result" in reply, str(reply))
+
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 def answers(tap, world):
@@ -309,7 +331,7 @@ def main():
         world.start_bus()
         world.start_polkit()
         world.start_guard()
-        for part in (at_the_desk, loosening_in_disguise, answers, state_changes_meanwhile, many_questions, others, without_polkit):
+        for part in (at_the_desk, loosening_in_disguise, loosening_by_sharing, answers, state_changes_meanwhile, many_questions, others, without_polkit):
             part(tap, world)
         with tap.point("The service lives, complained of nothing, and its chain of records fits together"):
             expect(world.guard.poll() is None, "it ended")

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: MIT
 """What a program may do *after* it was recognised or a verdict was given: ways around that a review found and that are closed."""
 
+import os
 import subprocess
 import sys
 
 from agent import Agent
-from guard import make_guard
+from guard import app_text, make_guard
 from lab import INET4, LAN4, Lab, require, wait_for
 from peers import ECHO, Peer
 from programs import PYTHON
-from tap import Tap, expect_equal
+from tap import Tap, expect, expect_equal
 
 # Loose source route by way of the peer: type 131, length 7, pointer 4, one address; and an end of options.
 LSRR = f"bytes([131, 7, 4]) + socket.inet_aton({INET4!r}) + bytes([0])"
@@ -123,6 +124,52 @@ def check_scope(tap, lab, guard):
         outside.end()
 
 
+def check_claims(tap, lab, guard):
+    """Two applications come to mean one file: a package's, and a user's by a link that is exchanged after it was set."""
+    agent, own = Agent(lab, "packaged"), lab.app("own-tool", "sleep")
+    link = os.path.join(os.path.dirname(own), "exchanged")
+
+    def point_at(target):
+        os.symlink(target, link + ".new")
+        os.rename(link + ".new", link)
+
+    def answers_to(app):
+        wait_for(lambda: guard.json("explain", agent.path)["app"] == app, 10, f"the program answers to {app}")
+
+    def started_by_the_link(errno):
+        started = Agent(lab, "exchanged", path=link)
+        expect_equal(started.errno(f"tcp({INET4!r}, {ECHO})"), errno, "started by the link")
+        started.end()
+    guard.write_app("packaged", app_text(agent.path, "offline"), layer="vendor")
+    wait_for(lambda: agent.errno(f"tcp({INET4!r}, {ECHO})") == "EPERM", 10, "the package's file is in force")
+    with tap.point("a link that was set Online and then made to point to a package's Offline program does not free it"):
+        point_at(own)
+        guard.set(link, "online")
+        point_at(agent.path)
+        wait_for(lambda: guard.json("explain", link)["app"] == "packaged", 10, "the service has seen it")
+        refused(agent, "what ran before")
+        started_by_the_link("EPERM")
+        expect("that has the stricter profile" in guard.json("explain", link)["text"], "explain says why")
+    with tap.point("to set that link Online again is not said to be in force, and is not"):
+        code, output, error = guard.command("set", link, "online")
+        tap.note(f"{output.strip()} / {error.strip()}")
+        expect_equal(code, 4, f"the exit code ({output} {error})")
+        expect("is now" not in output and "“packaged”" in error, f"{output} {error}")
+        refused(agent, "afterwards")
+    with tap.point("what the user decides by the package's own path is in force, whatever the link says"):
+        expect_equal(guard.set(agent.path, "online")["id"], "packaged", "the application")
+        expect_equal(agent.errno(f"tcp({INET4!r}, {ECHO})"), "", "Online")
+    with tap.point("a link that is set Offline takes the program from a freer application, and gives it back"):
+        guard.set(link, "offline")
+        answers_to("exchanged")
+        refused(agent, "what ran before")
+        started_by_the_link("EPERM")
+        guard.set(link, "online")
+        expect_equal(agent.errno(f"tcp({INET4!r}, {ECHO})"), "", "given back")
+        started_by_the_link("")
+    agent.end()
+
+
 def main():
     require([PYTHON])
     tap = Tap()
@@ -134,6 +181,7 @@ def main():
     check_remembered(tap, lab, guard)
     check_inherited(tap, lab, guard)
     check_scope(tap, lab, guard)
+    check_claims(tap, lab, guard)
     return tap.finish()
 
 
