@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define HOST_MAX NG_NAME_MAX
+#define HOST_MAX (NG_NAME_MAX + 3) /* *. before it, a dot after it */
 
 static const uint8_t mapped[16] = { [10] = 0xff, [11] = 0xff };
 
@@ -289,7 +289,7 @@ bool ng_run_name_is_good(const char *name)
 	const char *label = name;
 	bool has_letter = false;
 
-	if (strlen(name) >= NG_NAME_MAX - 1)
+	if (strlen(name) >= NG_NAME_MAX)
 		return false;
 	for (const char *p = name;; p++) {
 		if (*p && *p != '.') {
@@ -347,6 +347,13 @@ static int add_name(const char *text, struct parts *parts, struct ng_run_policy 
 				  parts->prefix);
 	for (size_t i = 0; host[i]; i++)
 		rule.name[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + ('a' - 'A') : host[i]);
+	for (size_t i = 0; !rule.is_wildcard && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(rule.name, words[i].word) == 0)
+			return ng_run_say(error, -EINVAL,
+					  "--allow \"%s\": %s stands for a class of addresses, with every port. Write "
+					  "it alone, or "
+					  "an address such as localhost:8080.",
+					  text, rule.name);
 	for (unsigned i = 0; i < policy->n_names; i++)
 		if (memcmp(&policy->names[i], &rule, sizeof(rule)) == 0)
 			return 0;
@@ -365,7 +372,7 @@ int ng_run_allow_parse(const char *text, struct ng_run_policy *policy, char erro
 	int r;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(text, words[i].word) == 0) {
+		if (strcasecmp(text, words[i].word) == 0) {
 			policy->app.flags |= words[i].flag;
 			return 0;
 		}

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "run/names-private.h"
+
 static const char *const classes[] = {
 	[NG_CLASS_GLOBAL] = "global",  [NG_CLASS_MACHINE] = "machine", [NG_CLASS_LAN] = "lan",
 	[NG_CLASS_ONLINK] = "on-link", [NG_CLASS_SHARED] = "shared",   [NG_CLASS_METADATA] = "metadata",
@@ -147,13 +149,15 @@ const char *ng_record_quote(const char *text, char *buffer, size_t size)
 	return buffer;
 }
 
-/* An answer that is not on the Internet admits nothing under Offline, whatever name it was for: see names.h. */
+/* An answer of the local network admits its address only for some names, one that means this machine or a metadata
+ * service for none: see names.h. */
 const char *ng_record_host_name(const struct ng_run_options *options, const struct ng_attempt *attempt)
 {
-	const bool is_believed = attempt->class == NG_CLASS_GLOBAL || options->policy.app.profile == NG_PROFILE_LOCAL;
-
-	return attempt->name && is_believed && attempt->class != NG_CLASS_MACHINE &&
-			       attempt->class != NG_CLASS_METADATA && ng_run_name_is_good(attempt->name)
+	if (!attempt->name || !ng_run_name_is_good(attempt->name) || attempt->class == NG_CLASS_MACHINE ||
+	    attempt->class == NG_CLASS_METADATA)
+		return NULL;
+	return attempt->class == NG_CLASS_GLOBAL || options->policy.app.profile != NG_PROFILE_OFFLINE ||
+			       ng_name_is_local(attempt->name)
 		       ? attempt->name
 		       : NULL;
 }
