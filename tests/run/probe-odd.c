@@ -162,7 +162,10 @@ static long int80(long number, long a, long b)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(a), "c"(b), "d"(0)
+			 : "memory", "r8", "r9", "r10", "r11");
 	return result;
 }
 

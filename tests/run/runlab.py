@@ -261,6 +261,7 @@ class RunLab(Lab):
         self.peers = {name: (NamePeer if names else Peer)(self, name) for name in ("lan", "inet", "client")}
         for name in ("lan", "inet"):
             self._redirect(name)
+        self.sysctl("router", {f"net.ipv4.conf.{name}.accept_source_route": 1 for name in ("all", "br0")})
         self.daemon = HostDaemon(self, f"{self.dir}/daemon", f"ng-lab-{os.getpid()}")
         self._victims = {}
 
