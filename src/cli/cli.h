@@ -47,6 +47,7 @@ typedef struct {
 	const char *summary;
 	const char *details;         /* what --help says besides; may be NULL */
 	const GOptionEntry *entries; /* may be NULL */
+	gboolean has_own_options;    /* its words are not read here, "--help" neither: all are passed on in `args` */
 	/* Returns the exit code. With *error set the code follows from the error. `args` ends with NULL and has as many
 	 * words as `arguments` says. */
 	int (*run)(NgCli *cli, char **args, GError **error);
@@ -98,7 +99,7 @@ int ng_cli_exit_code(const GError *error);
 extern const NgVerb ng_verb_status, ng_verb_list, ng_verb_get, ng_verb_set, ng_verb_forget, ng_verb_explain,
 	ng_verb_log, ng_verb_watch, ng_verb_audit, ng_verb_check, ng_verb_pause, ng_verb_resume, ng_verb_panic,
 	ng_verb_export, ng_verb_import, ng_verb_reload, ng_verb_settings, ng_verb_approve, ng_verb_activity,
-	ng_verb_lock, ng_verb_unlock, ng_verb_permissions;
+	ng_verb_lock, ng_verb_unlock, ng_verb_permissions, ng_verb_run;
 
 void ng_show_status(NgCli *cli, GVariant *status);
 void ng_show_list(NgCli *cli, GVariant *apps, GVariant *status, const char *profile);

@@ -17,7 +17,7 @@ static const NgVerb *const verbs[] = {
 	&ng_verb_status,   &ng_verb_list,   &ng_verb_get,    &ng_verb_set,         &ng_verb_forget,   &ng_verb_explain,
 	&ng_verb_log,      &ng_verb_watch,  &ng_verb_audit,  &ng_verb_check,       &ng_verb_pause,    &ng_verb_resume,
 	&ng_verb_panic,    &ng_verb_export, &ng_verb_import, &ng_verb_reload,      &ng_verb_settings, &ng_verb_approve,
-	&ng_verb_activity, &ng_verb_lock,   &ng_verb_unlock, &ng_verb_permissions,
+	&ng_verb_activity, &ng_verb_lock,   &ng_verb_unlock, &ng_verb_permissions, &ng_verb_run,
 };
 
 static struct {
@@ -112,6 +112,8 @@ static int run_verb(const NgVerb *verb, int argc, char **argv, GError **error)
 	NgCli cli = { 0 };
 	int code;
 
+	if (verb->has_own_options)
+		return verb->run(&cli, argv + 1, error);
 	if (!g_option_context_parse(context, &argc, &argv, error))
 		return NG_EXIT_USAGE;
 	if (options.version) {

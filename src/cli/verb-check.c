@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* `netguard check`: what this kernel can enforce, what is in force, and what that means. */
+/*
+ * `netguard check`: what this kernel can enforce, what is in force, and what that means; and what `netguard run` can do
+ * here, which needs no service and is told without one too.
+ */
 #include "cli/cli.h"
+#include "cli/run-log.h"
 
 static gboolean opt_strict;
 
@@ -50,16 +54,47 @@ static void show(NgCli *cli, GVariant *capabilities)
 	ng_cli_print("%s", *text ? text : "The service names nothing that it enforces.\n");
 }
 
+static void show_run(GVariant *launcher)
+{
+	g_autofree char *meaning = ng_text_safe(ng_dict_string(launcher, "meaning"));
+
+	ng_cli_print("netguard run: %s\n", meaning);
+}
+
+/* The service's and the launcher's, one list. Owned by the caller. */
+static GVariant *with_run(GVariant *capabilities, GVariant *launcher)
+{
+	GVariantBuilder builder;
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("aa{sv}"));
+	for (gsize i = 0; i < g_variant_n_children(capabilities); i++) {
+		g_autoptr(GVariant) capability = g_variant_get_child_value(capabilities, i);
+
+		g_variant_builder_add_value(&builder, capability);
+	}
+	g_variant_builder_add_value(&builder, launcher);
+	return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
 static int run(NgCli *cli, char **args, GError **error)
 {
 	g_autoptr(GVariant) capabilities = ng_cli_call(cli, "Check", NULL, "(aa{sv})", error);
+	g_autoptr(GVariant) launcher = capabilities || !cli->is_json ? g_variant_ref_sink(ng_run_probe()) : NULL;
+	g_autoptr(GVariant) all = NULL;
 
-	if (!capabilities)
+	if (!capabilities) {
+		if (launcher)
+			show_run(launcher);
 		return NG_EXIT_FAILED;
-	if (cli->is_json)
-		ng_cli_print_json(capabilities);
-	else
+	}
+	if (cli->is_json) {
+		all = with_run(capabilities, launcher);
+		ng_cli_print_json(all);
+	} else {
 		show(cli, capabilities);
+		ng_cli_print("\n");
+		show_run(launcher);
+	}
 	return opt_strict && !is_all_in_force(capabilities) ? NG_EXIT_NOT_IN_FORCE : NG_EXIT_DONE;
 }
 
@@ -67,6 +102,9 @@ const NgVerb ng_verb_check = {
 	.name = "check",
 	.arguments = "",
 	.summary = "What this machine can enforce, what is in force, what that means",
+	.details = "The last line is about \"netguard run\", which needs no service: which rung of confinement this "
+		   "machine\n"
+		   "gives it. See \"man netguard-run\".",
 	.entries = entries,
 	.run = run,
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* `netguard log`: past attempts, newest first. */
+/* `netguard log`: past attempts, newest first; of the guard, or of a file that `netguard run --log` wrote. */
 #include "cli/cli.h"
+#include "cli/run-log.h"
 #include "cli/when.h"
 
 static struct {
-	char *app, *since;
+	char *app, *since, *file;
 	gboolean denied, allowed, everyone;
 	int limit;
 } options = { .limit = 200 };
@@ -16,6 +17,8 @@ static const GOptionEntry entries[] = {
 	{ "everyone", 'e', 0, G_OPTION_ARG_NONE, &options.everyone, "Of everyone's programs, not only your own", NULL },
 	{ "since", 's', 0, G_OPTION_ARG_FILENAME, &options.since,
 	  "Only the last 1h, 2d ..., or since 2026-11-22T20:00:00Z", "WHEN" },
+	{ "file", 'f', 0, G_OPTION_ARG_FILENAME, &options.file,
+	  "Of this log, which \"netguard run --log\" wrote, in place of the guard's", "FILE" },
 	{ "limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "At most so many, 1 to 10000 (200)", "N" },
 	G_OPTION_ENTRY_NULL,
 };
@@ -39,23 +42,26 @@ static char *id_of(NgCli *cli, const char *word, GError **error)
 	return NULL;
 }
 
-static GVariant *make_filter(NgCli *cli, GError **error)
+/* What both logs are asked for. *ret_since: 0 for all. */
+static gboolean check_options(gint64 *ret_since, GError **error)
+{
+	if (options.denied && options.allowed)
+		return ng_cli_usage(error, "--denied and --allowed leave nothing: give one of them, or none for both");
+	if (options.file && options.everyone)
+		return ng_cli_usage(error,
+				    "--file and --everyone contradict each other: a file has the attempts of its run");
+	if (!ng_cli_limit_ok(options.limit, error))
+		return FALSE;
+	*ret_since = options.since ? ng_cli_since(options.since, error) : 0;
+	return !options.since || *ret_since;
+}
+
+static GVariant *make_filter(NgCli *cli, gint64 since, GError **error)
 {
 	g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
 
-	if (options.denied && options.allowed) {
-		ng_cli_usage(error, "--denied and --allowed leave nothing: give one of them, or none for both");
-		return NULL;
-	}
-	if (!ng_cli_limit_ok(options.limit, error))
-		return NULL;
-	if (options.since) {
-		const gint64 since = ng_cli_since(options.since, error);
-
-		if (!since)
-			return NULL;
+	if (since)
 		g_variant_dict_insert(&dict, "since", "x", since);
-	}
 	if (options.app) {
 		g_autofree char *id = id_of(cli, options.app, error);
 
@@ -92,7 +98,10 @@ static void show_tip(GVariant *attempts)
 
 		if (!*tip || g_str_equal(ng_dict_string(attempt, "verdict"), "allowed"))
 			continue;
-		ng_cli_print("\nTo allow the newest denied one: %s\n", tip);
+		if (g_str_equal(ng_dict_string(attempt, "source"), "run"))
+			ng_cli_print("\nThe flag that allows the newest denied one: %s\n", tip);
+		else
+			ng_cli_print("\nTo allow the newest denied one: %s\n", tip);
 		return;
 	}
 }
@@ -114,11 +123,40 @@ static void show(NgCli *cli, GVariant *attempts)
 	show_tip(attempts);
 }
 
+static int run_file(NgCli *cli, gint64 since, GError **error)
+{
+	const NgRunLogFilter filter = { .program = options.app,
+					.verdict = options.denied    ? "denied"
+						   : options.allowed ? "allowed"
+								     : NULL,
+					.since = since,
+					.limit = (guint)options.limit };
+	g_autofree char *summary = NULL, *safe = NULL;
+	g_autoptr(GVariant) attempts = ng_run_log_read(options.file, &filter, &summary, error);
+
+	if (!attempts)
+		return NG_EXIT_FAILED;
+	if (cli->is_json) {
+		ng_cli_print_json(attempts);
+		return NG_EXIT_DONE;
+	}
+	show(cli, attempts);
+	safe = ng_text_safe(summary);
+	if (*safe)
+		ng_cli_print("\n%s.\n", safe);
+	return NG_EXIT_DONE;
+}
+
 static int run(NgCli *cli, char **args, GError **error)
 {
-	g_autoptr(GVariant) filter = make_filter(cli, error);
-	g_autoptr(GVariant) attempts = NULL;
+	g_autoptr(GVariant) filter = NULL, attempts = NULL;
+	gint64 since;
 
+	if (!check_options(&since, error))
+		return NG_EXIT_FAILED;
+	if (options.file)
+		return run_file(cli, since, error);
+	filter = make_filter(cli, since, error);
 	if (!filter)
 		return NG_EXIT_FAILED;
 	attempts = ng_cli_call(cli, "GetAttempts", g_variant_new("(@a{sv})", filter), "(aa{sv})", error);

@@ -148,10 +148,12 @@ static const char *call_prefix(const char *call)
 {
 	if (g_str_equal(call, "recv"))
 		return "from ";
-	if (g_str_equal(call, "bind"))
+	if (g_str_equal(call, "bind") || g_str_equal(call, "listen"))
 		return "listen on ";
-	if (g_str_equal(call, "create"))
+	if (g_str_equal(call, "create") || g_str_equal(call, "socket"))
 		return "a socket of ";
+	if (g_str_equal(call, "resolve"))
+		return "the name ";
 	return "";
 }
 
@@ -160,13 +162,20 @@ char *ng_words_destination(GVariant *attempt)
 	const char *address = ng_dict_string(attempt, "address");
 	const char *protocol = ng_dict_string(attempt, "protocol");
 	const char *call = ng_dict_string(attempt, "call");
+	const char *path = ng_dict_string(attempt, "path"), *name = ng_dict_string(attempt, "name");
 	const gint64 port = ng_dict_number(attempt, "port");
 	GString *text = g_string_new(call_prefix(call));
 
-	if (g_str_equal(call, "create")) {
+	if (g_str_equal(call, "create") || g_str_equal(call, "socket")) {
 		g_string_append(text, *protocol ? protocol : ng_dict_string(attempt, "family"));
 		return g_string_free(text, FALSE);
 	}
+	if (*path || g_str_equal(call, "resolve")) {
+		g_string_append(text, *path ? path : name);
+		return g_string_free(text, FALSE);
+	}
+	if (*name)
+		g_string_append_printf(text, "%s, ", name);
 	if (port > 0)
 		g_string_append_printf(text, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, (int)port);
 	else
@@ -191,6 +200,8 @@ char *ng_words_program(GVariant *attempt)
 	name = *executable ? g_path_get_basename(executable) : g_strdup(*command ? command : "unknown program");
 	if (*decider)
 		return g_strdup_printf("%s (started by %s)", name, decider);
+	if (g_str_equal(ng_dict_string(attempt, "source"), "run")) /* no application, and no default */
+		return g_steal_pointer(&name);
 	return g_strdup_printf("%s (default)", name);
 }
 
