@@ -63,6 +63,9 @@ const char *ng_record_proto_word(uint8_t proto, char buffer[static 16]); /* "" f
 /* A clause that reads after "denied: ". */
 const char *ng_record_reason_text(const struct ng_run_options *options, const struct ng_attempt *attempt);
 
+/* Towards a name server: no flag by its address helps, because the stub answers in its place (stub.h). */
+bool ng_record_is_dns(const struct ng_attempt *attempt);
+
 #define NG_TIP_MAX 512
 /* The flag that would allow it, as a shell takes it; "" where it was allowed or no flag would. */
 void ng_record_tip(const struct ng_run_options *options, const struct ng_attempt *attempt,

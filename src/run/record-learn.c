@@ -82,7 +82,7 @@ static unsigned join(struct rule *rules, unsigned count, bool (*may_join)(const 
 static bool is_rule(const struct ng_attempt *attempt)
 {
 	return (attempt->family == AF_INET || attempt->family == AF_INET6) &&
-	       ng_attempt_group(attempt) == NG_GROUP_OUT &&
+	       ng_attempt_group(attempt) == NG_GROUP_OUT && !ng_record_is_dns(attempt) &&
 	       (!attempt->flow.proto || ng_run_allow_proto(attempt->flow.proto));
 }
 

@@ -105,12 +105,19 @@ const char *ng_record_proto_word(uint8_t proto, char buffer[static 16])
 	return buffer;
 }
 
+bool ng_record_is_dns(const struct ng_attempt *attempt)
+{
+	return is_inet(attempt) && attempt->flow.port == 53 && ng_attempt_group(attempt) == NG_GROUP_OUT;
+}
+
 const char *ng_record_reason_text(const struct ng_run_options *options, const struct ng_attempt *attempt)
 {
 	const bool is_refused = !attempt->is_allowed || attempt->is_foreseen;
 
 	if (is_refused && options->is_sandbox && attempt->reason == NG_REASON_OFFLINE)
 		return "the command was started with --no-net";
+	if (is_refused && ng_record_is_dns(attempt))
+		return "only names that --allow has are looked up";
 	if (is_refused && attempt->reason == NG_REASON_OFFLINE) {
 		if (ng_attempt_group(attempt) == NG_GROUP_NAME)
 			return "no --allow has this name";
@@ -226,7 +233,7 @@ void ng_record_tip(const struct ng_run_options *options, const struct ng_attempt
 		unix_tip(attempt, ret_tip);
 		return;
 	}
-	if (!is_inet(attempt) || group == NG_GROUP_SOCKET)
+	if (!is_inet(attempt) || group == NG_GROUP_SOCKET || ng_record_is_dns(attempt))
 		return;
 	if (group == NG_GROUP_IN) {
 		memcpy(publish.addr, attempt->flow.addr, 16);

@@ -381,6 +381,8 @@ static void test_tips(void)
 	a = attempt_to("239.255.255.250", 1900, IPPROTO_UDP);
 	a.class = NG_CLASS_LAN;
 	has_tip(&options, &a, "--local");
+	a = attempt_to("192.0.2.53", 53, IPPROTO_UDP);
+	has_tip(&options, &a, ""); /* the stub answers in its place */
 	a = attempt_to("192.0.2.1", 0, IPPROTO_ICMP);
 	has_tip(&options, &a, "--allow 192.0.2.1/icmp");
 	a = attempt_to("2001:db8::1", 5, IPPROTO_ICMPV6);
@@ -449,7 +451,7 @@ static void test_learn(void)
 	use(record, attempt_to("203.0.113.20", 8000, IPPROTO_TCP), NULL);
 	use(record, attempt_to("203.0.113.20", 8001, IPPROTO_TCP), NULL);
 	use(record, attempt_to("203.0.113.20", 8003, IPPROTO_TCP), NULL);
-	use(record, attempt_to("2001:db8::5", 53, IPPROTO_UDP), NULL);
+	use(record, attempt_to("2001:db8::5", 123, IPPROTO_UDP), NULL);
 	one.reason = NG_REASON_ALLOWANCE; /* given, and used */
 	use(record, one, NULL);
 	use(record, unix_attempt("/run/dbus/system bus"), NULL);
@@ -470,7 +472,7 @@ static void test_learn(void)
 	g_assert_cmpstr(
 		flags, ==,
 		"--offline|--allow www.example.org:443|--allow 192.0.2.7:80/tcp|--allow 203.0.113.20:8000-8001/tcp|"
-		"--allow 203.0.113.20:8003/tcp|--allow [2001:db8::5]:53/udp|--allow-unix /run/dbus/system "
+		"--allow 203.0.113.20:8003/tcp|--allow [2001:db8::5]:123/udp|--allow-unix /run/dbus/system "
 		"bus|--publish 0.0.0.0:9000|");
 	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
 	g_assert_nonnull(strstr(text, "learned file' -- make 'a b'\n"));
