@@ -481,7 +481,8 @@ static struct stream *stub_stream_place(struct ng_stub *stub)
 	for (unsigned i = 0; i < STREAMS; i++) {
 		if (stub->streams[i].fd < 0)
 			return &stub->streams[i];
-		if (stub->streams[i].used_ms < place->used_ms)
+		if (stub->streams[i].used_ms < place->used_ms ||
+		    (stub->streams[i].used_ms == place->used_ms && stub->streams[i].serial < place->serial))
 			place = &stub->streams[i];
 	}
 	stream_close(place);
