@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -933,6 +934,85 @@ static void test_source(void)
 	stage_free(stage);
 }
 
+/* As inside rung A: an empty network in which every address is this machine's. NULL, or why it cannot be had. */
+static const char *network_of_own(void)
+{
+	static const char *const lines[] = { "link set lo up", "route add local 0.0.0.0/0 dev lo",
+					     "-6 route add local ::/0 dev lo" };
+	g_autofree char *map = g_strdup_printf("0 %u 1", geteuid());
+	g_autofree char *path = g_find_program_in_path("ip");
+
+	if (!path)
+		return "ip(8) is not installed";
+	if (unshare(CLONE_NEWNET) < 0 &&
+	    (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ||
+	     !g_file_set_contents_full("/proc/self/uid_map", map, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL)))
+		return "this user may not make a network namespace";
+	for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+		g_autofree char *line = g_strdup_printf("ip %s", lines[i]);
+		g_auto(GStrv) words = g_strsplit(line, " ", -1);
+		int status = 1;
+
+		g_assert_true(
+			g_spawn_sync(NULL, words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL));
+		g_assert_cmpint(status, ==, 0);
+	}
+	return NULL;
+}
+
+static void inside_ask(struct stage *stage, int type, const char *address)
+{
+	g_autoptr(GByteArray) query =
+		type == SOCK_STREAM ? stream_query("api.example.com", 1) : query_of("api.example.com", 1, 0);
+	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6, .sin6_port = htons(53) };
+	struct sockaddr_in ipv4 = { .sin_family = AF_INET, .sin_port = htons(53) };
+	const bool is_ipv4 = inet_pton(AF_INET, address, &ipv4.sin_addr) == 1;
+	const int client = socket(is_ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
+	g_autofree char *text = NULL;
+	guint8 bytes[512];
+
+	inet_pton(AF_INET6, address, &ipv6.sin6_addr);
+	g_assert_cmpint(connect(client, is_ipv4 ? (struct sockaddr *)&ipv4 : (struct sockaddr *)&ipv6,
+				is_ipv4 ? sizeof ipv4 : sizeof ipv6),
+			==, 0);
+	g_assert_cmpint(send(client, query->data, query->len, 0), ==, query->len);
+	if (type == SOCK_STREAM) {
+		text = stream_reply(stage, client);
+	} else {
+		stage_run(stage, client, 0);
+		text = reply_text(bytes, (gsize)recv(client, bytes, sizeof bytes, 0));
+	}
+	g_assert_cmpstr(text, ==, "NOERROR api.example.com/A/60/203.0.113.5");
+	close(client);
+}
+
+static void test_inside_sockets(void)
+{
+	const struct sockaddr_in6 everywhere = { .sin6_family = AF_INET6, .sin6_port = htons(53) };
+	const char *why_not = network_of_own();
+	struct stage *stage;
+	int fds[2];
+
+	if (why_not) {
+		g_test_skip(why_not);
+		return;
+	}
+	stage = stage_new(NG_PROFILE_OFFLINE, server_one);
+	stage_start(stage, NULL, NULL);
+	ng_stub_free(stage->stub);
+	for (unsigned i = 0; i < 2; i++) {
+		fds[i] = socket(AF_INET6, (i ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		g_assert_cmpint(bind(fds[i], (const struct sockaddr *)&everywhere, sizeof everywhere), ==, 0);
+	}
+	g_assert_cmpint(listen(fds[1], 8), ==, 0);
+	g_assert_cmpint(ng_stub_new(stage->names, NULL, stage->epoll, fds[0], fds[1], &stage->stub), ==, 0);
+	inside_ask(stage, SOCK_DGRAM, "10.255.255.53");
+	inside_ask(stage, SOCK_DGRAM, "2001:db8::53");
+	inside_ask(stage, SOCK_STREAM, "10.255.255.53");
+	inside_ask(stage, SOCK_STREAM, "2001:db8::53");
+	stage_free(stage);
+}
+
 static void test_garbage(void)
 {
 	static const struct {
@@ -1005,5 +1085,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/stub/what cannot be admitted is not answered", test_full);
 	g_test_add_func("/run/stub/a reply comes from the address that was asked", test_source);
 	g_test_add_func("/run/stub/garbage is answered with an error or not at all", test_garbage);
+	g_test_add_func("/run/stub/any address inside is the stub's, over UDP and TCP and both families",
+			test_inside_sockets); /* the last: this process stays in that network */
 	return g_test_run();
 }
