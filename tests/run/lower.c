@@ -6,7 +6,7 @@
  * Docker's own filter does) lower c COMMAND...    the same, and a seccomp listener exists already, so that another one
  * is refused with EBUSY lower n COMMAND...    seccomp itself is refused with EINVAL, as on a kernel without it
  *
- * Its exit status is the command's; a signal's is 128 and its number.
+ * The command takes its place, with the same pid; for c a child stays, that ends with it.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -20,7 +20,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NEW_ANY                                                                                                        \
@@ -102,6 +101,8 @@ static void hold_listener(int from)
 
 	if (recvmsg(from, &message, 0) != 1)
 		exit(99);
+	for (int fd = 0; fd < 3; fd++)
+		close(fd); /* or whoever reads a pipe of ours would wait for us */
 }
 
 static void install_listener(int to)
@@ -116,7 +117,7 @@ static void install_listener(int to)
 
 int main(int argc, char **argv)
 {
-	int pair[2], status;
+	int pair[2];
 	pid_t child;
 
 	if (argc < 3)
@@ -134,11 +135,11 @@ int main(int argc, char **argv)
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, 9);
-		install_listener(pair[1]);
-		execvp(argv[2], argv + 2);
-		_exit(127);
+		hold_listener(pair[0]);
+		for (;;)
+			pause();
 	}
-	hold_listener(pair[0]);
-	waitpid(child, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	install_listener(pair[1]);
+	execvp(argv[2], argv + 2);
+	return 127;
 }

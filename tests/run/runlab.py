@@ -334,7 +334,7 @@ class RunLab(Lab):
 
     def confine(self, flags, argv, uid=USER, rung="A", seconds=20, text=None, log=True, name="netguard-run", env=None, **options):
         """Run to the end, or until the time is up."""
-        path = self.new_log() if log else None
+        path = self.new_log() if log and (rung != "C" or "--best-effort" in (flags or ())) else None  # C has no log
         started = time.monotonic()
         options.setdefault("stdin", subprocess.PIPE if text is not None else subprocess.DEVNULL)
         child = self.spawn(self.confined(flags, argv, uid, rung, path, name), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -351,6 +351,16 @@ class RunLab(Lab):
         self.children.remove(child)
         return Run(child.returncode, out.decode(errors="replace"), err.decode(errors="replace"), time.monotonic() - started, late,
                    read_records(path) if path else [])
+
+    def quiet(self, *peers):
+        """Wait until what went before has ended at the peers too: farewells of connections, answers to answers."""
+        peers = peers or ("lan", "inet")
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            before = [self.counts(peer) for peer in peers]
+            time.sleep(0.06)  # a span without packets is what is being looked for
+            if before == [self.counts(peer) for peer in peers]:
+                return
 
     def probe_words(self, uid, **settings):
         """The probe with what the laboratory knows; settings: near, far, base, times, fd, ..."""
