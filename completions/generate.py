@@ -19,12 +19,14 @@ KINDS = {"APP": "app", "PROFILE": "profile", "DURATION": "duration", "WHEN": "ag
          "TIME": "none", "TEXT": "none", "NAME": "none", "N": "none", "DESTINATION": "none", "COMMAND": "command",
          "ARGUMENT": "file", "CMD": "command", "WHAT": "none", "KEY=VALUE": "none"}
 # Where the word alone does not tell.
-OPTION_KINDS = {"then": "then", "allow": "allow"}
+OPTION_KINDS = {"then": "then", "allow": "allow", "allow-unix": "file", "publish": "none", "keep-fd": "none",
+                "require": "one:A B C"}
 # Verbs whose APP may be a program that no one decided on yet.
 VERBS_OF_PROGRAMS = {"set", "explain"}
 
 Option = collections.namedtuple("Option", "short long kind text")
-Verb = collections.namedtuple("Verb", "name text options arguments")
+# `is_apart`: it has none of the options that the others share, and after its first argument nothing is netguard's.
+Verb = collections.namedtuple("Verb", "name text options arguments is_apart")
 
 
 def help_of(program, *verb):
@@ -50,7 +52,7 @@ def options_of(text, unknown):
 
 
 def arguments_of(text, name, unknown):
-    usage = re.search(rf"^  netguard \[OPTION…\] {name}(.*)$", text, re.M)
+    usage = re.search(rf"^  netguard (?:\[OPTION…\] {name}|{name} \[OPTION…\])(.*)$", text, re.M)
     for word in usage[1].split() if usage else []:
         if word == "--":
             continue
@@ -66,8 +68,9 @@ def table_of(program):
     verbs = []
     for name, words in re.findall(r"^  ([a-z][a-z-]*)  +(\S.*)$", text.split("Verbs")[1].split("Profiles:")[0], re.M):
         own = help_of(program, name)
-        options = [option for option in options_of(own, unknown) if option not in common]
-        verbs.append(Verb(name, words, options, list(arguments_of(own, name, unknown))))
+        is_apart = f"  netguard {name} [OPTION…]" in own
+        options = [option for option in options_of(own, unknown) if is_apart or option not in common]
+        verbs.append(Verb(name, words, options, list(arguments_of(own, name, unknown)), is_apart))
     return common, verbs, unknown
 
 
@@ -90,6 +93,7 @@ def bash_kinds(verb, options):
 
 def bash(common, verbs):
     yield f"_netguard_verbs={quoted(' '.join(verb.name for verb in verbs))}"
+    yield f"_netguard_apart={quoted(' '.join(verb.name for verb in verbs if verb.is_apart))}"
     yield "declare -gA _netguard_options=("
     yield f"\t[common]={quoted(bash_words(common))}"
     yield from (f"\t[{verb.name}]={quoted(bash_words(verb.options))}" for verb in verbs if verb.options)
@@ -124,7 +128,14 @@ def zsh_option(option):
     return quoted(f"{several}--{option.long}{equals}[{text}]{value}")
 
 
+def zsh_arguments(verb):
+    if verb.is_apart:  # what follows the first is completed as the command's own
+        return ["(-)1" + zsh_value(verb.arguments[0]), "*:: :_normal"]
+    return [zsh_value(kind) for kind in verb.arguments]
+
+
 def zsh(common, verbs):
+    yield f"_netguard_apart=({' '.join(verb.name for verb in verbs if verb.is_apart)})"
     yield "_netguard_verbs=("
     yield from (f"\t{quoted(verb.name + ':' + verb.text.replace(':', chr(92) + ':'))}" for verb in verbs)
     yield ")\n_netguard_common=("
@@ -133,7 +144,7 @@ def zsh(common, verbs):
     for verb in verbs:
         yield f"\t({verb.name})\n\t\t_netguard_words=("
         yield from ("\t\t\t" + zsh_option(option) for option in verb.options)
-        yield from ("\t\t\t" + quoted(zsh_value(kind)) for kind in verb.arguments)
+        yield from ("\t\t\t" + quoted(word) for word in zsh_arguments(verb))
         yield "\t\t)\n\t\t;;"
     yield "\tesac\n}"
 
@@ -161,14 +172,17 @@ def fish(common, verbs):
     takers = [word for options in [common] + [verb.options for verb in verbs] for option in options if option.kind
               for word in ([f"-{option.short}"] if option.short else []) + [f"--{option.long}"]]
     yield f"set -g __netguard_takers {' '.join(sorted(set(takers)))}"
+    yield f"set -g __netguard_apart {' '.join(verb.name for verb in verbs if verb.is_apart)}"
     for verb in verbs:
         yield f"complete -c netguard -n '__netguard_at 0' -a {verb.name} -d {fish_quoted(verb.text)}"
-    yield from (fish_option(option, "true") for option in common)
+    yield from (fish_option(option, "not __netguard_is_apart") for option in common)
     for verb in verbs:
-        yield from (fish_option(option, f"__netguard_verb {verb.name}") for option in verb.options)
+        condition = f"__netguard_at 1 {verb.name}" if verb.is_apart else f"__netguard_verb {verb.name}"
+        yield from (fish_option(option, condition) for option in verb.options)
         for number, kind in enumerate(verb.arguments, 1):
             if kind != "none":
-                yield f"complete -c netguard -n '__netguard_at {number} {verb.name}' {fish_value(kind)}"
+                at = "__netguard_past" if verb.is_apart and number == len(verb.arguments) else "__netguard_at"
+                yield f"complete -c netguard -n '{at} {number} {verb.name}' {fish_value(kind)}"
 
 
 SHELLS = {".bash": bash, ".zsh": zsh, ".fish": fish}

@@ -78,8 +78,8 @@ static const struct row {
 	{ "netns-only", NULL, KEY_NETNS_ONLY, IN_RUN, "Only an empty network namespace, nothing else" },
 	{ "loopback", NULL, KEY_LOOPBACK, IN_RUN, "With --netns-only: a loopback of its own" },
 	{ "probe", NULL, KEY_PROBE, IN_RUN | IS_HIDDEN, "Print as JSON which rung this machine gives" },
-	{ "help", NULL, KEY_HELP, IN_RUN | IN_SANDBOX, "Print this help" },
-	{ "version", NULL, KEY_VERSION, IN_RUN | IN_SANDBOX, "Print the version" },
+	{ "help", NULL, KEY_HELP, IN_RUN | IN_SANDBOX, "Show help options" },
+	{ "version", NULL, KEY_VERSION, IN_RUN | IN_SANDBOX, "Print the version and exit" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
