@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -31,6 +30,7 @@
 #include "run/init.h"
 #include "run/inside.h"
 #include "run/landlock.h"
+#include "run/power.h"
 
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS)
 
@@ -44,33 +44,6 @@ struct start {
 	gid_t gid;
 	bool is_root;
 };
-
-/* Capabilities that reach around a filter where no namespace holds them (rung B, C). */
-static const unsigned char far_reaching[] = {
-	CAP_NET_ADMIN, CAP_NET_RAW,    CAP_NET_BROADCAST, CAP_SYS_ADMIN,   CAP_SYS_PTRACE,	 CAP_SYS_MODULE,
-	CAP_SYS_RAWIO, CAP_SYS_BOOT,   CAP_MAC_ADMIN,	  CAP_MAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_MKNOD,
-	CAP_PERFMON,   CAP_BPF,	       CAP_SYS_CHROOT,	  CAP_CHECKPOINT_RESTORE,
-};
-
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return -errno;
-	for (size_t i = 0; i < sizeof far_reaching; i++) {
-		const unsigned char cap = far_reaching[i];
-		const unsigned mask = ~(1u << (cap % 32));
-
-		/* The bounding set needs CAP_SETPCAP; without it nothing can be gained either: no_new_privs. */
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-		data[cap / 32].effective &= mask;
-		data[cap / 32].permitted &= mask;
-		data[cap / 32].inheritable &= mask;
-	}
-	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
-}
 
 /* --- the command's process --- */
 
@@ -89,7 +62,7 @@ static int confine_self(const struct start *start, struct ng_command_ready *read
 		return result;
 	ready->step = NG_STEP_CAPABILITIES;
 	if (start->rung != 'A') {
-		const int dropped = drop_capabilities();
+		const int dropped = ng_power_give_up();
 
 		if (dropped < 0)
 			return dropped;
@@ -178,6 +151,15 @@ static int raise_loopback(void)
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
+/* A new namespace lets nobody make ping sockets. With them, an attempt is refused and recorded as any other. */
+static void allow_ping(const struct start *start)
+{
+	char range[32];
+
+	snprintf(range, sizeof range, "%u %u", start->is_root ? 0 : start->gid, start->is_root ? 65535 : start->gid);
+	(void)write_file("/proc/sys/net/ipv4/ping_group_range", range);
+}
+
 /* Returns what is to be told to the launcher, and the stub's sockets. */
 static struct ng_init_message prepare_namespaces(const struct start *start, int fds[2])
 {
@@ -197,8 +179,12 @@ static struct ng_init_message prepare_namespaces(const struct start *start, int 
 		told.c = errno;
 	told.b = 2;
 	told.a = -raise_loopback();
-	if (told.a || !ng_run_policy_is_brokered(&start->options->policy))
+	if (told.a)
 		return told;
+	if (!ng_run_policy_is_brokered(&start->options->policy)) {
+		allow_ping(start);
+		return told;
+	}
 	told.b = 3;
 	told.a = -ng_inside_answer_everywhere();
 	if (told.a)

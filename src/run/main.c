@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +28,7 @@
 #include "run/confine.h"
 #include "run/landlock.h"
 #include "run/onlink.h"
+#include "run/power.h"
 #include "run/stub.h"
 #include "run/supervise.h"
 
@@ -122,25 +122,6 @@ static const int *missing_keep_fd(const struct ng_run_options *options)
 			return &options->keep_fds[i];
 	}
 	return NULL;
-}
-
-/* Supervising as root needs less than root has: names below 1024, and files as the caller sees them. */
-static void give_up_power(void)
-{
-	static const unsigned char needed[] = { CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_SETUID, CAP_SETGID, CAP_KILL };
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2], keep[2] = { 0 };
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return;
-	for (size_t i = 0; i < sizeof needed; i++)
-		keep[needed[i] / 32].permitted |= 1u << (needed[i] % 32);
-	for (int i = 0; i < 2; i++) {
-		keep[i].permitted &= data[i].permitted;
-		keep[i].effective = keep[i].permitted & data[i].effective;
-	}
-	syscall(SYS_capset, &header, keep);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 /* One descriptor for every call that waits, as far as the machine lets us. */
@@ -289,7 +270,9 @@ static int run_command(const struct ng_run_options *options)
 			close(options->keep_fds[i]);
 	}
 	raise_descriptor_limit();
-	give_up_power();
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	ng_power_give_up();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
 	status = supervise(options, record, &confined);
 	ng_record_close(record);
 	ng_confine_done(&confined);
