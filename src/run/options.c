@@ -427,10 +427,12 @@ static int check_run(struct parser *p)
 				  "What may the command reach? Say --offline (nothing), --local (this machine and your "
 				  "own network) "
 				  "or --online (the Internet).");
-	if (policy->app.profile == NG_PROFILE_ONLINE && has(p, KEY_ALLOW))
-		return ng_run_say(p->error, -EINVAL,
-				  "--online allows everything, so --allow adds nothing. For these only, write "
-				  "--offline in its place.");
+	if (policy->app.profile == NG_PROFILE_ONLINE && (has(p, KEY_ALLOW) || has(p, KEY_ALLOW_UNIX)))
+		return ng_run_say(
+			p->error, -EINVAL,
+			"--online allows everything, so --%s adds nothing. For these only, write --offline in its "
+			"place.",
+			has(p, KEY_ALLOW) ? "allow" : "allow-unix");
 	if (has(p, KEY_LEARN) && has(p, KEY_DRY_RUN))
 		return ng_run_say(p->error, -EINVAL,
 				  "--learn and --dry-run contradict each other: both allow all, one writes flags, the "

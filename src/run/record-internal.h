@@ -66,6 +66,9 @@ const char *ng_record_reason_text(const struct ng_run_options *options, const st
 /* Towards a name server: no flag by its address helps, because the stub answers in its place (stub.h). */
 bool ng_record_is_dns(const struct ng_attempt *attempt);
 
+/* Of the Internet's protocols; of a lookup only where an answer was refused. */
+bool ng_record_has_address(const struct ng_attempt *attempt);
+
 #define NG_TIP_MAX 512
 /* The flag that would allow it, as a shell takes it; "" where it was allowed or no flag would. */
 void ng_record_tip(const struct ng_run_options *options, const struct ng_attempt *attempt,

@@ -250,7 +250,7 @@ void ng_json_attempt(struct ng_json *json, const struct ng_run_options *options,
 	const char *errno_name = attempt->error > 0 ? strerrorname_np(attempt->error) : NULL;
 	char address[NG_ADDRESS_TEXT_MAX] = "", family[16], proto[16], tip[NG_TIP_MAX];
 
-	if (is_inet && ng_attempt_group(attempt) != NG_GROUP_SOCKET && ng_attempt_group(attempt) != NG_GROUP_NAME)
+	if (ng_record_has_address(attempt))
 		ng_run_address_text(attempt->flow.addr, address);
 	ng_record_tip(options, attempt, tip);
 	line_head(json, "attempt", when);

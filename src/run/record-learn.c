@@ -191,8 +191,18 @@ static unsigned add_other(struct ng_json *text, const struct ng_run_options *opt
 {
 	const struct ng_attempt *attempt = &kind->attempt;
 	const bool is_refused = !attempt->is_allowed || attempt->is_foreseen;
+	struct ng_attempt as_refused = *attempt;
 	char words[NG_TIP_MAX];
 
+	if (ng_attempt_group(attempt) == NG_GROUP_NAME && ng_record_has_address(attempt)) {
+		ng_run_address_text(attempt->flow.addr, words);
+		ng_json_add(text, "# ");
+		ng_json_plain(text, attempt->name ? attempt->name : "a name");
+		ng_json_add(text,
+			    " means %s, which is not believed of it; under --local a name may mean the local network\n",
+			    words);
+		return 0;
+	}
 	if (ng_attempt_group(attempt) == NG_GROUP_NAME) {
 		if (attempt->name && ng_run_name_is_good(attempt->name) && !is_connected_to(targets, attempt->name))
 			ng_json_add(text,
@@ -208,8 +218,9 @@ static unsigned add_other(struct ng_json *text, const struct ng_run_options *opt
 		ng_json_add(text, "--allow-unix %s\n", attempt->path); /* the rest of the line, not a shell's word */
 		return 1;
 	}
-	ng_record_tip(options, attempt, words);
-	if (strncmp(words, "--publish ", 10) == 0) {
+	as_refused.is_allowed = false; /* one that was published already is to be published again */
+	ng_record_tip(options, &as_refused, words);
+	if ((is_refused || attempt->reason == NG_REASON_ALLOWANCE) && strncmp(words, "--publish ", 10) == 0) {
 		add_comment(text, attempt->exe, kind->total);
 		ng_json_add(text, "%s\n", words);
 		return 1;

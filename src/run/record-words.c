@@ -110,17 +110,34 @@ bool ng_record_is_dns(const struct ng_attempt *attempt)
 	return is_inet(attempt) && attempt->flow.port == 53 && ng_attempt_group(attempt) == NG_GROUP_OUT;
 }
 
+bool ng_record_has_address(const struct ng_attempt *attempt)
+{
+	static const uint8_t none[16];
+
+	switch (ng_attempt_group(attempt)) {
+	case NG_GROUP_OUT:
+	case NG_GROUP_IN:
+		return is_inet(attempt);
+	case NG_GROUP_NAME:
+		return is_inet(attempt) && memcmp(attempt->flow.addr, none, sizeof(none)) != 0;
+	case NG_GROUP_SOCKET:
+		break;
+	}
+	return false;
+}
+
 const char *ng_record_reason_text(const struct ng_run_options *options, const struct ng_attempt *attempt)
 {
 	const bool is_refused = !attempt->is_allowed || attempt->is_foreseen;
 
 	if (is_refused && options->is_sandbox && attempt->reason == NG_REASON_OFFLINE)
 		return "the command was started with --no-net";
+	if (is_refused && ng_attempt_group(attempt) == NG_GROUP_NAME)
+		return ng_record_has_address(attempt) ? "the answer is an address that this name may not mean"
+						      : "no --allow has this name";
 	if (is_refused && ng_record_is_dns(attempt))
 		return "only names that --allow has are looked up";
 	if (is_refused && attempt->reason == NG_REASON_OFFLINE) {
-		if (ng_attempt_group(attempt) == NG_GROUP_NAME)
-			return "no --allow has this name";
 		if (attempt->family == AF_UNIX)
 			return attempt->path && *attempt->path == '@' ? "abstract sockets of this machine are cut off"
 								      : "no --allow-unix has this socket";
@@ -225,7 +242,10 @@ void ng_record_tip(const struct ng_run_options *options, const struct ng_attempt
 	    attempt->reason == NG_REASON_MALFORMED)
 		return;
 	if (group == NG_GROUP_NAME) {
-		if (attempt->name && ng_run_name_is_good(attempt->name))
+		if (ng_record_has_address(attempt)) {
+			if (attempt->class == NG_CLASS_LAN && options->policy.app.profile == NG_PROFILE_OFFLINE)
+				snprintf(ret_tip, NG_TIP_MAX, "--local");
+		} else if (attempt->name && ng_run_name_is_good(attempt->name))
 			snprintf(ret_tip, NG_TIP_MAX, "--allow %s", attempt->name);
 		return;
 	}

@@ -121,6 +121,7 @@ static void test_contradictions(void)
 	refuses("run --offline --require C --dry-run x", "--require C");
 	refuses("run --offline --require A --best-effort x", "--require and --best-effort contradict");
 	refuses("run --online --allow 192.0.2.1 x", "--online allows everything");
+	refuses("run --online --allow-unix desktop x", "so --allow-unix adds nothing");
 	refuses("run --offline --loopback x", "--loopback belongs to --netns-only");
 	refuses("run --netns-only --offline x", "--netns-only and --offline contradict");
 	refuses("run --netns-only --log f x", "--netns-only and --log contradict");

@@ -405,6 +405,11 @@ static void test_tips(void)
 	a.family = AF_INET;
 	a.name = "example.org";
 	has_tip(&options, &a, "--allow example.org");
+	a = attempt_to("192.168.77.1", 0, 0);
+	a.call = "resolve";
+	a.name = "rebound.example.org";
+	a.class = NG_CLASS_LAN;
+	has_tip(&options, &a, "--local");
 	a.call = "socket";
 	a.family = AF_PACKET;
 	has_tip(&options, &a, "");
@@ -463,7 +468,16 @@ static void test_learn(void)
 	one = attempt_to("0.0.0.0", 9000, IPPROTO_TCP);
 	one.call = "listen";
 	use(record, one, NULL);
+	one.flow.port = 9001;
+	one.reason = NG_REASON_ALLOWANCE; /* was published, and used */
+	use(record, one, NULL);
+	one.flow.port = 9002;
+	one.reason = NG_REASON_NONE; /* made inside */
+	one.is_allowed = true;
+	ng_record_attempt(record, &one);
+	one.reason = NG_REASON_OFFLINE;
 	one.call = "resolve";
+	one.flow = (struct ng_flow){ 0 };
 	use(record, one, "www.example.org");
 	use(record, one, "only-asked.example");
 	ng_record_end(record, 0);
@@ -473,7 +487,7 @@ static void test_learn(void)
 		flags, ==,
 		"--offline|--allow www.example.org:443|--allow 192.0.2.7:80/tcp|--allow 203.0.113.20:8000-8001/tcp|"
 		"--allow 203.0.113.20:8003/tcp|--allow [2001:db8::5]:123/udp|--allow-unix /run/dbus/system "
-		"bus|--publish 0.0.0.0:9000|");
+		"bus|--publish 0.0.0.0:9000|--publish 0.0.0.0:9001|");
 	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
 	g_assert_nonnull(strstr(text, "learned file' -- make 'a b'\n"));
 	g_assert_nonnull(strstr(text, "# --allow only-asked.example\n"));
