@@ -142,7 +142,8 @@ static void ngw_application_startup(GApplication *application)
 		       { "win.search", "<Control>f" },   { "win.add", "<Control>n" },
 		       { "win.select", "<Control>s" },   { "win.preferences", "<Control>comma" },
 		       { "win.view('apps')", "<Alt>1" }, { "win.view('activity')", "<Alt>2" },
-		       { "win.view('log')", "<Alt>3" },  { "win.back", "<Alt>Left" } };
+		       { "win.view('log')", "<Alt>3" },  { "win.view('run')", "<Alt>4" },
+		       { "win.back", "<Alt>Left" } };
 	NgwApplication *self = NGW_APPLICATION(application);
 
 	G_APPLICATION_CLASS(ngw_application_parent_class)->startup(application);

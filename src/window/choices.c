@@ -36,6 +36,7 @@ struct _NgwChoices {
 	const char *scheme; /* of schemes */
 	GPtrArray *muted;   /* keys, the oldest first */
 	GHashTable *is_muted;
+	GStrv commands; /* never NULL */
 	gboolean is_writing, is_dirty;
 };
 
@@ -77,6 +78,24 @@ static void choices_mute(NgwChoices *self, const char *key)
 	g_hash_table_add(self->is_muted, owned);
 }
 
+static void choices_put_command(NgwChoices *self, const char *command)
+{
+	g_autoptr(GStrvBuilder) commands = g_strv_builder_new();
+	guint n = 1;
+
+	if (!*command || strlen(command) > KEY_LIMIT || !g_utf8_validate(command, -1, NULL))
+		return;
+	g_strv_builder_add(commands, command);
+	for (guint i = 0; self->commands[i] && n < NGW_CHOICES_MAX_COMMANDS; i++) {
+		if (g_str_equal(self->commands[i], command))
+			continue;
+		g_strv_builder_add(commands, self->commands[i]);
+		n++;
+	}
+	g_strfreev(self->commands);
+	self->commands = g_strv_builder_end(commands);
+}
+
 /* Absent is the default; present and not understood is damage. */
 static gboolean read_flag(GKeyFile *file, const char *key, gboolean *flag, GError **error)
 {
@@ -98,7 +117,7 @@ static gboolean choices_parse(NgwChoices *self, const char *text, gsize length, 
 {
 	g_autoptr(GKeyFile) file = g_key_file_new();
 	g_autofree char *scheme = NULL;
-	g_auto(GStrv) muted = NULL;
+	g_auto(GStrv) muted = NULL, commands = NULL;
 	gboolean welcomed = FALSE, notify = TRUE, background = FALSE;
 
 	if (!g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, error) ||
@@ -111,12 +130,15 @@ static gboolean choices_parse(NgwChoices *self, const char *text, gsize length, 
 		return FALSE;
 	}
 	muted = g_key_file_get_string_list(file, GROUP, "Muted", NULL, NULL);
+	commands = g_key_file_get_string_list(file, GROUP, "Commands", NULL, NULL);
 	self->welcomed = welcomed;
 	self->notify = notify;
 	self->background = background;
 	self->scheme = scheme ? known_scheme(scheme) : schemes[0];
 	for (guint i = 0; muted && muted[i]; i++)
 		choices_mute(self, muted[i]);
+	for (guint i = commands ? g_strv_length(commands) : 0; i-- > 0;)
+		choices_put_command(self, commands[i]);
 	return TRUE;
 }
 
@@ -157,6 +179,9 @@ static char *choices_text(NgwChoices *self, gsize *length)
 	if (self->muted->len > 0)
 		g_key_file_set_string_list(file, GROUP, "Muted", (const char *const *)self->muted->pdata,
 					   self->muted->len);
+	if (*self->commands)
+		g_key_file_set_string_list(file, GROUP, "Commands", (const char *const *)self->commands,
+					   g_strv_length(self->commands));
 	return g_key_file_to_data(file, length, NULL);
 }
 
@@ -332,6 +357,24 @@ void ngw_choices_set_muted(NgwChoices *self, const char *app_key, gboolean is_mu
 	choices_changed(self);
 }
 
+const char *const *ngw_choices_commands(NgwChoices *self)
+{
+	return (const char *const *)self->commands;
+}
+
+void ngw_choices_add_command(NgwChoices *self, const char *command)
+{
+	if (command && g_strcmp0(self->commands[0], command) == 0)
+		return;
+	if (command) {
+		choices_put_command(self, command);
+	} else {
+		g_strfreev(self->commands);
+		self->commands = g_new0(char *, 1);
+	}
+	choices_changed(self);
+}
+
 const char *ngw_choices_scheme(NgwChoices *self)
 {
 	return self->scheme;
@@ -355,6 +398,7 @@ static void ngw_choices_finalize(GObject *object)
 
 	g_hash_table_unref(self->is_muted);
 	g_ptr_array_unref(self->muted);
+	g_strfreev(self->commands);
 	g_free(self->path);
 	g_free(self->autostart);
 	g_free(self->problem);
@@ -374,6 +418,7 @@ static void ngw_choices_init(NgwChoices *self)
 	self->scheme = schemes[0];
 	self->muted = g_ptr_array_new_with_free_func(g_free);
 	self->is_muted = g_hash_table_new(g_str_hash, g_str_equal);
+	self->commands = g_new0(char *, 1);
 }
 
 NgwChoices *ngw_choices_new(const char *config_dir)

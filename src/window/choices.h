@@ -17,6 +17,7 @@
 G_BEGIN_DECLS
 
 #define NGW_CHOICES_MAX_MUTED 1000
+#define NGW_CHOICES_MAX_COMMANDS 10
 
 #define NGW_TYPE_CHOICES (ngw_choices_get_type())
 G_DECLARE_FINAL_TYPE(NgwChoices, ngw_choices, NGW, CHOICES, GObject)
@@ -39,6 +40,10 @@ void ngw_choices_set_background(NgwChoices *choices, gboolean background);
 gboolean ngw_choices_is_muted(NgwChoices *choices, const char *app_key);
 /* Past NGW_CHOICES_MAX_MUTED the one muted longest ago is heard again. */
 void ngw_choices_set_muted(NgwChoices *choices, const char *app_key, gboolean is_muted);
+/* Command lines of the page Run, the newest first; ends with NULL. Borrowed until the next change. */
+const char *const *ngw_choices_commands(NgwChoices *choices);
+/* To the front, once; past NGW_CHOICES_MAX_COMMANDS the oldest is forgotten. NULL: forget all. */
+void ngw_choices_add_command(NgwChoices *choices, const char *command);
 /* "default", "light", "dark" */
 const char *ngw_choices_scheme(NgwChoices *choices);
 void ngw_choices_set_scheme(NgwChoices *choices, const char *scheme);

@@ -84,6 +84,28 @@ static void what_was_chosen_is_there_the_next_time(World *world, gconstpointer u
 	g_assert_true(ngw_choices_is_muted(second, "wget"));
 }
 
+static void the_last_commands_are_kept_newest_first(World *world, gconstpointer unused)
+{
+	g_autoptr(NgwChoices) first = ngw_choices_new(world->folder);
+	g_autoptr(NgwChoices) second = NULL;
+
+	for (guint i = 0; i < NGW_CHOICES_MAX_COMMANDS + 3; i++) {
+		g_autofree char *command = g_strdup_printf("make 'a;b' %u", i);
+
+		ngw_choices_add_command(first, command);
+	}
+	ngw_choices_add_command(first, "make 'a;b' 7");
+	ngw_choices_flush(first);
+	second = ngw_choices_new(world->folder);
+	g_assert_cmpuint(g_strv_length((GStrv)ngw_choices_commands(second)), ==, NGW_CHOICES_MAX_COMMANDS);
+	g_assert_cmpstr(ngw_choices_commands(second)[0], ==, "make 'a;b' 7");
+	g_assert_cmpstr(ngw_choices_commands(second)[1], ==, "make 'a;b' 12");
+	g_assert_cmpstr(ngw_choices_commands(second)[NGW_CHOICES_MAX_COMMANDS - 1], ==, "make 'a;b' 3");
+	ngw_choices_add_command(second, NULL);
+	g_assert_null(ngw_choices_commands(second)[0]);
+	ngw_choices_flush(second);
+}
+
 static void a_damaged_file_is_as_none_and_kept_aside(World *world, gconstpointer unused)
 {
 	static const char *const damage[] = { "[Window\nNotify=false\n", "[Window]\nNotify=perhaps\n", "\xff\xfe\x00",
@@ -214,6 +236,7 @@ int main(int argc, char **argv)
 	} tests[] = {
 		{ "/choices/none", without_a_file_the_usual_choices_hold },
 		{ "/choices/round-trip", what_was_chosen_is_there_the_next_time },
+		{ "/choices/commands", the_last_commands_are_kept_newest_first },
 		{ "/choices/damage", a_damaged_file_is_as_none_and_kept_aside },
 		{ "/choices/size", a_file_of_endless_size_is_not_read },
 		{ "/choices/background", background_is_a_file_in_autostart },

@@ -13,6 +13,7 @@
 #include "window/choices.h"
 #include "window/log-page.h"
 #include "window/preferences.h"
+#include "window/run-page.h"
 #include "window/strip.h"
 #include "window/welcome.h"
 
@@ -331,6 +332,8 @@ static void window_build(NgwWindow *self)
 					    "network-transmit-receive-symbolic");
 	adw_view_stack_add_titled_with_icon(self->views, ngw_log_page_new(self), "log", _("Log"),
 					    "document-open-recent-symbolic");
+	adw_view_stack_add_titled_with_icon(self->views, ngw_run_page_new(self), "run", _("Run"),
+					    "system-run-symbolic");
 	self->app_page = NGW_APP_PAGE(ngw_app_page_new(self));
 	page = adw_leaflet_append(self->leaflet, GTK_WIDGET(self->app_page));
 	adw_leaflet_page_set_name(page, "app");

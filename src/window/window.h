@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window: header, strip, the views Apps, Activity and Log, and the page of one application over them. Wiring only;
+ * The window: header, strip, the views Apps, Activity, Log and Run, and the page of one application over them. Wiring only;
  * what a view shows is in its own file.
  */
 #ifndef NGW_WINDOW_H
@@ -27,7 +27,7 @@ NgwDesktopEntries *ngw_window_entries(NgwWindow *window);
 void ngw_window_add_toast(NgwWindow *window, AdwToast *toast); /* takes it */
 /* Go to the page of one application (by ngw_app_key()), or back to the views. */
 void ngw_window_show_app(NgwWindow *window, const char *key);
-void ngw_window_show_view(NgwWindow *window, const char *name); /* "apps", "activity", "log" */
+void ngw_window_show_view(NgwWindow *window, const char *name); /* "apps", "activity", "log", "run" */
 
 G_END_DECLS
 #endif

@@ -68,6 +68,42 @@ def log(window, mock):
     window.sees(r"\d+ records.*|.*[Nn]othing.*|.*[Mm]ay [Nn]ot.*")
 
 
+def run_idle(window, mock):
+    window.go("Run")
+    window.sees("Run Confined")
+
+
+def run_wrong(window, mock):
+    window.go("Run")
+    window.command("make 'test")
+    window.sees("A quotation mark is not closed.*")
+
+
+def run_busy(window, mock):
+    window.go("Run")
+    window.command("npm install")
+    window.sees("21 attempts were refused.*")
+
+
+def run_allowed(window, mock):
+    run_busy(window, mock)
+    for what in (r"203\.0\.113\.10.*", ".*ssh agent.*"):
+        window.press("Allow in the next run: .*" + what, role=None)
+    window.sees("Allowed in the Next Run")
+
+
+def run_ended(window, mock):
+    window.go("Run")
+    window.command("make test")
+    window.sees("Ended with status 2")
+
+
+def run_not(window, mock):
+    window.go("Run")
+    window.command("unconfined")
+    window.sees("Nothing was run")
+
+
 def preferences(window, mock):
     window.main_menu("Preferences")
     window.sees("Second Lock")
@@ -137,7 +173,8 @@ def about(window, mock):
 PAGES = {
     "apps": apps, "apps-search": apps_search, "apps-nothing-found": apps_nothing_found, "apps-several": apps_several, "apps-menu": apps_menu,
     "apps-applied": apps_applied, "apps-refused": apps_refused, "menu": main_menu, "app": app_page, "app-temporary": app_page_temporary,
-    "activity": activity, "log": log, "preferences": preferences, "enforced": enforced, "add-installed": add_installed, "add-running": add_running,
+    "activity": activity, "log": log, "run-idle": run_idle, "run-wrong": run_wrong, "run-busy": run_busy, "run-allowed": run_allowed,
+    "run-ended": run_ended, "run-not": run_not, "preferences": preferences, "enforced": enforced, "add-installed": add_installed, "add-running": add_running,
     "add-file": add_file, "welcome": welcome, "welcome-default": welcome_default, "welcome-running": welcome_running, "passphrase": passphrase,
     "set-passphrase": set_passphrase, "shortcuts": shortcuts, "about": about,
 }

@@ -64,7 +64,7 @@ class Window:
         self.session = session
         self.screen = desk.Screen(session, *(SIZES[size] if isinstance(size, str) else size))
         self._prepare(welcomed)
-        env = dict(env or {})
+        env = {"NETGUARD_COMMAND": os.path.join(desk.HERE, "fake_netguard.py"), **(env or {})}
         if icons:
             # As if installed in the system: a person's own entries may not name its programs.
             env["PATH"] = mockdata.icon_data(session.path("share")) + ":" + session.env["PATH"]
@@ -151,8 +151,13 @@ class Window:
         self.menu("Menu", *items)
 
     def go(self, view):
-        """To one of the views: Apps, Activity, Log."""
+        """To one of the views: Apps, Activity, Log, Run."""
         self.press(view, role="page tab")
+
+    def command(self, text):
+        """Type a command on the page Run, and run it."""
+        self.find("text", "Command", editable=True).write(text)
+        self.press("Run")
 
     def open(self, app):
         """To the page of an application."""
