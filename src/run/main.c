@@ -165,7 +165,7 @@ static int open_stub(struct ng_run *run, struct ng_confined *confined)
 {
 	int udp = ng_steal_fd(&confined->stub_udp), tcp = ng_steal_fd(&confined->stub_tcp);
 
-	if (!ng_run_policy_is_brokered(run->policy) || run->policy->app.profile == NG_PROFILE_ONLINE || run->rung == 'C')
+	if (!ng_run_policy_is_brokered(run->policy) || run->policy->app.profile == NG_PROFILE_ONLINE)
 		return 0;
 	if (run->rung == 'B') {
 		udp = bind_loopback(SOCK_DGRAM, &run->stub_port);
@@ -185,6 +185,8 @@ static int open_parts(struct ng_run *run, struct ng_confined *confined)
 	run->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (run->epoll < 0)
 		return -errno;
+	if (run->rung == 'C') /* nobody asks, so nothing decides */
+		return result;
 	if (result == 0)
 		result = ng_prefixes_new(&run->prefixes);
 	if (result == 0)
