@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run/names-private.h"
 #include "run/onlink.h"
 
 static const char *why_not;
@@ -119,6 +120,27 @@ static void test_loopback(void)
 	ng_prefixes_free(prefixes);
 }
 
+static void test_names(void)
+{
+	const struct ng_name_sources sources = { "/nonexistent", "/nonexistent", 53 };
+	const uint8_t addr[16] = { [10] = 0xff, [11] = 0xff, [12] = 203, [13] = 0, [14] = 113, [15] = 9 };
+	struct ng_run_policy policy = { .app.profile = NG_PROFILE_OFFLINE, .n_names = 1 };
+	struct ng_prefixes *prefixes = start();
+	struct ng_names *names = NULL;
+
+	if (!prefixes)
+		return;
+	g_strlcpy(policy.names[0].name, "api.example.com", sizeof policy.names[0].name);
+	g_assert_cmpint(ng_names_new_from(&policy, &sources, &names), ==, 0);
+	ng_names_set_prefixes(names, prefixes);
+	ip("addr add 203.0.113.1/24 dev near");
+	g_assert_false(ng_names_admit(names, "api.example.com", addr, 60));
+	ip("addr flush dev near");
+	g_assert_true(ng_names_admit(names, "api.example.com", addr, 60));
+	ng_names_free(names);
+	ng_prefixes_free(prefixes);
+}
+
 static void test_peer(void)
 {
 	struct ng_prefixes *prefixes = start();
@@ -191,6 +213,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/run/onlink/of a prefix that is too wide only the own address counts", test_wide);
 	g_test_add_func("/run/onlink/of the loopback interface only the own address counts", test_loopback);
 	g_test_add_func("/run/onlink/of a point-to-point link only the own end counts", test_peer);
+	g_test_add_func("/run/onlink/an answer may not mean an on-link address when Offline", test_names);
 	g_test_add_func("/run/onlink/lost messages and too many prefixes do not open anything", test_many);
 	return g_test_run();
 }
