@@ -11,9 +11,9 @@
 #include "run/policy.h"
 
 enum ng_run_task {
-	NG_RUN_COMMAND,	   /* confine and run the command */
+	NG_RUN_COMMAND,    /* confine and run the command */
 	NG_RUN_NETNS_ONLY, /* --netns-only: an ephemeral network namespace, nothing else */
-	NG_RUN_PROBE,	   /* --probe: print which rung this machine gives, as JSON, for `netguard check` */
+	NG_RUN_PROBE,      /* --probe: print which rung this machine gives, as JSON, for `netguard check` */
 	NG_RUN_HELP,
 	NG_RUN_VERSION,
 };
@@ -21,13 +21,13 @@ enum ng_run_task {
 struct ng_run_options {
 	enum ng_run_task task;
 	struct ng_run_policy policy;
-	char require;		  /* 'A', 'B', 'C' or 0: the lowest rung that is good enough; 0 is any that holds the profile */
-	bool has_best_effort;	  /* go on with less, saying what is missing */
-	bool has_loopback;	  /* --netns-only --loopback */
-	bool is_sandbox;	  /* started as `sandbox` */
-	const char *log_path;	  /* --log FILE; "-" is standard error */
-	const char *log_dir;	  /* --log-dir DIR: net_restrict_<UTC time>.json */
-	const char *learn_path;	  /* --learn FILE */
+	char require; /* 'A', 'B', 'C' or 0: the lowest rung that is good enough; 0 is any that holds the profile */
+	bool has_best_effort;   /* go on with less, saying what is missing */
+	bool has_loopback;      /* --netns-only --loopback */
+	bool is_sandbox;        /* started as `sandbox` */
+	const char *log_path;   /* --log FILE; "-" is standard error */
+	const char *log_dir;    /* --log-dir DIR: net_restrict_<UTC time>.json */
+	const char *learn_path; /* --learn FILE */
 	int keep_fds[NG_RUN_KEEP_MAX];
 	unsigned n_keep_fds;
 	char **command; /* of argv, ends with NULL */

@@ -20,8 +20,8 @@
 /* --allow NAME[:PORT][/PROTO]: lower case, without a final dot; `*.` cut off where is_wildcard. */
 struct ng_name_rule {
 	char name[NG_NAME_MAX];
-	bool is_wildcard; /* every name below it, not itself */
-	uint8_t proto;	  /* 0: all */
+	bool is_wildcard;               /* every name below it, not itself */
+	uint8_t proto;                  /* 0: all */
 	uint16_t port_first, port_last; /* 0: all */
 };
 
@@ -48,8 +48,8 @@ struct ng_run_policy {
  * it (plain Offline) sockets are made natively inside, and only what they are told is looked at. */
 static inline bool ng_run_policy_is_brokered(const struct ng_run_policy *policy)
 {
-	return policy->app.profile != NG_PROFILE_OFFLINE || (policy->app.flags & NG_APP_CLASS_MASK) || policy->allows.count ||
-	       policy->n_names || policy->n_publish || policy->is_dry_run;
+	return policy->app.profile != NG_PROFILE_OFFLINE || (policy->app.flags & NG_APP_CLASS_MASK) ||
+	       policy->allows.count || policy->n_names || policy->n_publish || policy->is_dry_run;
 }
 
 #endif

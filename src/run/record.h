@@ -5,8 +5,8 @@
  * added up and written again with their `count` at the flush and at the end.
  *
  * No verdict depends on it: every function returns; what could not be written is counted and told at the end. Memory is
- * bounded: NG_RECORD_KINDS kinds are told apart, further ones are written singly until the next flush, and counted. Runs in the
- * supervisor with the caller's power.
+ * bounded: NG_RECORD_KINDS kinds are told apart, further ones are written singly until the next flush, and counted.
+ * Runs in the supervisor with the caller's power.
  */
 #ifndef NG_RUN_RECORD_H
 #define NG_RUN_RECORD_H
@@ -24,19 +24,20 @@ struct ng_record;
 
 /* Everything is borrowed for the call. */
 struct ng_attempt {
-	pid_t pid;	       /* in the supervisor's pid namespace */
+	pid_t pid; /* in the supervisor's pid namespace */
 	uid_t uid;
-	const char *exe;       /* absolute path, or "" if it could not be read */
-	const char *call;      /* socket, connect, bind, listen, sendto, sendmsg, sendmmsg, resolve */
-	int family;	       /* AF_* */
-	struct ng_flow flow;   /* of AF_INET and AF_INET6 */
-	const char *name;      /* the host name the address was answered for, or that was asked for; or NULL */
-	const char *path;      /* of AF_UNIX: absolute path, or "@name" if abstract; else NULL */
+	const char *exe;     /* absolute path, or "" if it could not be read */
+	const char *call;    /* socket, connect, bind, listen, sendto, sendmsg, sendmmsg, resolve */
+	int family;          /* AF_* */
+	struct ng_flow flow; /* of AF_INET and AF_INET6 */
+	const char *name;    /* the host name the address was answered for, or that was asked for; or NULL */
+	const char *path;    /* of AF_UNIX: absolute path, or "@name" if abstract; else NULL */
 	bool is_allowed;
-	bool is_foreseen;      /* dry run: allowed, but would have been denied: verdict "would-deny" */
-	unsigned char reason;  /* NG_REASON_*; NG_REASON_OFFLINE for sockets, unix sockets and names that the profile refuses */
-	unsigned char class;   /* NG_CLASS_* */
-	int error;	       /* errno the program saw, 0 if none */
+	bool is_foreseen;     /* dry run: allowed, but would have been denied: verdict "would-deny" */
+	unsigned char reason; /* NG_REASON_*; NG_REASON_OFFLINE for sockets, unix sockets and names that the profile
+				 refuses */
+	unsigned char class;  /* NG_CLASS_* */
+	int error;            /* errno the program saw, 0 if none */
 };
 
 /* Opens what the options name, before anything is confined. 0, or negative errno with a sentence in `error`. The record
@@ -47,8 +48,8 @@ void ng_record_start(struct ng_record *record, char rung, const char *why);
 void ng_record_attempt(struct ng_record *record, const struct ng_attempt *attempt);
 bool ng_record_is_pending(const struct ng_record *record);
 void ng_record_flush(struct ng_record *record);
-/* The end record, the summary on standard error if that is a terminal and no --log was given, --learn's file, --log-dir's file.
- * `status` is the exit status that the launcher will have. */
+/* The end record, the summary on standard error if that is a terminal and no --log was given, --learn's file,
+ * --log-dir's file. `status` is the exit status that the launcher will have. */
 void ng_record_end(struct ng_record *record, int status);
 void ng_record_close(struct ng_record *record);
 
