@@ -10,6 +10,9 @@
  *     load udp N                UDP connect() to an address, without sending: ns each
  *     load stream SIZE MB       one TCP connection, writes of SIZE bytes: megabytes per second
  *     load pingpong N           one TCP connection, 64 bytes there and back: ns each
+ *     load sendto N             sendto() of 64 bytes to an address, unconnected: ns each, time
+ *     load sendmsg SIZE MB      one TCP connection, sendmsg() of SIZE bytes: megabytes per second
+ *     load connects THREADS N   the same as connect, by several threads at once: connections per second of all
  *     load poll ADDRESS         send a datagram again and again until it is refused: CLOCK_MONOTONIC of that, ns
  */
 #include <arpa/inet.h>
@@ -111,6 +114,75 @@ static double run_connect(long n)
 	return start;
 }
 
+static pthread_barrier_t begin;
+
+static void *connect_many(void *argument)
+{
+	struct sockaddr_in address;
+	const long n = *(long *)argument;
+	int listener = listen_any(&address);
+
+	pthread_barrier_wait(&begin);
+	for (long i = 0; i < n; i++) {
+		int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), in;
+
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)(i / 1000 % 250) * 256);
+		if (out < 0 || connect(out, (struct sockaddr *)&address, sizeof(address)) < 0)
+			fail("connect");
+		in = accept(listener, NULL, NULL);
+		if (in < 0)
+			fail("accept");
+		close(out);
+		close(in);
+	}
+	close(listener);
+	return NULL;
+}
+
+static double run_connects(long n_threads, long n)
+{
+	pthread_t threads[64];
+	cpu_set_t all;
+	double start;
+
+	CPU_ZERO(&all);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		CPU_SET(i, &all);
+	sched_setaffinity(0, sizeof(all), &all);
+	if (n_threads > 64)
+		n_threads = 64;
+	pthread_barrier_init(&begin, NULL, (unsigned)n_threads + 1);
+	for (long i = 0; i < n_threads; i++)
+		pthread_create(&threads[i], NULL, connect_many, &n);
+	pthread_barrier_wait(&begin);
+	start = now_ns();
+	for (long i = 0; i < n_threads; i++)
+		pthread_join(threads[i], NULL);
+	return (double)(n_threads * n) / ((now_ns() - start) / 1e9);
+}
+
+static double run_sendto(long n)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char buffer[64] = "";
+	double start;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(peer, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockname(peer, (struct sockaddr *)&address, &length) < 0)
+		fail("bind");
+	start = now_ns();
+	for (long i = 0; i < n; i++)
+		if (sendto(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&address, sizeof(address)) < 0)
+			fail("sendto");
+	start = (now_ns() - start) / (double)n;
+	close(fd);
+	close(peer);
+	return start;
+}
+
 static double run_socket(long n)
 {
 	double start = used_ns();
@@ -152,7 +224,20 @@ static void *drain(void *argument)
 	return NULL;
 }
 
-static double run_stream(size_t size, long megabytes)
+static ssize_t send_plain(int fd, void *buffer, size_t size)
+{
+	return write(fd, buffer, size);
+}
+
+static ssize_t send_message(int fd, void *buffer, size_t size)
+{
+	struct iovec part = { buffer, size };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	return sendmsg(fd, &header, 0);
+}
+
+static double run_stream(size_t size, long megabytes, ssize_t (*send_part)(int, void *, size_t))
 {
 	static char buffer[1 << 20];
 	size_t left = (size_t)megabytes * 1000000;
@@ -166,7 +251,7 @@ static double run_stream(size_t size, long megabytes)
 	start = now_ns();
 	while (left > 0) {
 		size_t part = left < size ? left : size;
-		ssize_t written = write(fds[0], buffer, part);
+		ssize_t written = send_part(fds[0], buffer, part);
 
 		if (written <= 0)
 			fail("write");
@@ -251,7 +336,13 @@ static double run(int argc, char **argv)
 	if (strcmp(kind, "poll") == 0)
 		return run_poll(argv[2]);
 	if (strcmp(kind, "stream") == 0 && argc > 3)
-		return run_stream((size_t)atol(argv[2]), atol(argv[3]));
+		return run_stream((size_t)atol(argv[2]), atol(argv[3]), send_plain);
+	if (strcmp(kind, "sendmsg") == 0 && argc > 3)
+		return run_stream((size_t)atol(argv[2]), atol(argv[3]), send_message);
+	if (strcmp(kind, "connects") == 0 && argc > 3)
+		return run_connects(atol(argv[2]), atol(argv[3]));
+	if (strcmp(kind, "sendto") == 0)
+		return run_sendto(atol(argv[2]));
 	fprintf(stderr, "load: no such work: %s\n", kind);
 	exit(2);
 }

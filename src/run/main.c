@@ -190,6 +190,8 @@ static int open_parts(struct ng_run *run, struct ng_confined *confined)
 	if (result == 0)
 		result = ng_prefixes_new(&run->prefixes);
 	if (result == 0)
+		ng_names_set_prefixes(run->names, run->prefixes);
+	if (result == 0)
 		result = ng_broker_new(run, &run->broker);
 	return result < 0 ? result : open_stub(run, confined);
 }
