@@ -79,16 +79,16 @@ static long bind_offline(struct ng_broker *broker, struct ng_call *call, struct 
 		judgement->reason = NG_REASON_ALLOWANCE;
 		return bind_now(sock, address);
 	}
-	if (flow->port == 0 && is_any(flow) && ng_run_policy_is_brokered(broker->run->policy)) {
-		judgement->is_allowed = true;
-		judgement->reason = NG_REASON_NONE;
-		return bind_now(sock, address);
-	}
 	if (broker->run->rung == 'A') {
 		judgement->is_allowed = true;
 		judgement->reason = NG_REASON_NONE;
 		result = ng_sock_swap(broker, call, sock, true);
 		return result < 0 ? result : bind_now(sock, address);
+	}
+	if (flow->port == 0 && is_any(flow) && ng_run_policy_is_brokered(broker->run->policy)) {
+		judgement->is_allowed = true;
+		judgement->reason = NG_REASON_NONE;
+		return bind_now(sock, address);
 	}
 	return judgement->is_allowed ? bind_now(sock, address) : -EACCES;
 }
@@ -147,10 +147,19 @@ static bool is_at_published(const struct ng_publish *publish, const struct ng_fl
 	return publish && memcmp(publish->addr, flow->addr, 16) == 0;
 }
 
+/* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: to be
+ * reached from this machine only. The program cannot take it off: changing it needs CAP_NET_RAW (socket(7)). */
+static int keep_to_this_machine(const struct ng_sock *sock)
+{
+	return setsockopt(sock->fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") < 0 ? -errno : 0;
+}
+
 static long listen_on_machine(struct ng_broker *broker, const struct ng_sock *sock, int backlog, bool is_open)
 {
-	const int result = is_open ? 0 : ng_ingress_attach(broker->ingress, sock->fd, sock->protocol);
+	int result = is_open ? 0 : ng_ingress_attach(broker->ingress, sock->fd, sock->protocol);
 
+	if (result == -EPERM)
+		result = keep_to_this_machine(sock);
 	return result < 0 ? result : ng_result(listen(sock->fd, backlog));
 }
 

@@ -30,7 +30,7 @@ static long start(const struct ng_sock *sock, const struct ng_address *address, 
 	*ret_is_blocking = flags >= 0 && !(flags & O_NONBLOCK);
 	if (!*ret_is_blocking)
 		return once(sock->fd, address);
-	ng_broker_guard();
+	ng_broker_guard(true);
 	fcntl(sock->fd, F_SETFL, flags | O_NONBLOCK);
 	result = once(sock->fd, address);
 	if (result == -EINTR)
@@ -41,6 +41,7 @@ static long start(const struct ng_sock *sock, const struct ng_address *address, 
 		if (result == -EISCONN)
 			result = 0;
 	}
+	ng_broker_guard(false);
 	fcntl(sock->fd, F_SETFL, flags);
 	return result;
 }

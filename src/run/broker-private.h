@@ -126,8 +126,8 @@ void ng_sock_done(struct ng_sock *sock);
 /* Puts a new socket of the inside (or of the machine) over the caller's number, and over sock->fd. 0 or negative errno;
  * the caller of the swap must not have checked ng_call_is_valid() before: the kernel does. */
 int ng_sock_swap(struct ng_broker *broker, const struct ng_call *call, struct ng_sock *sock, bool to_inside);
-/* From now on a call that blocks in spite of all is interrupted within half a second. */
-void ng_broker_guard(void);
+/* Between on and off a call that blocks in spite of all is interrupted, within half a second. */
+void ng_broker_guard(bool is_on);
 /* Records, with what is known of the caller. `flow` or `path` may be NULL. */
 void ng_call_record(struct ng_broker *broker, struct ng_call *call, int family, const struct ng_flow *flow,
 		    const char *path, const struct ng_judgement *judgement, int error);

@@ -8,9 +8,9 @@
  * thread when it makes the very same call again.
  *
  * The guard. A call of ours that must not block is told so through O_NONBLOCK, which the program shares with us and can
- * take off at that moment. A timer then interrupts us: it runs only while such calls are made. Its signal is SIGPIPE,
- * of which the supervisor has no other use (all its writes are MSG_NOSIGNAL or may fail), and which its signalfd
- * ignores.
+ * take off at that moment. A timer then interrupts us. It runs during such a call only, for other calls must not be
+ * interrupted: SECCOMP_IOCTL_NOTIF_ADDFD with SEND would then answer 0. Its signal is SIGPIPE, of which the supervisor
+ * has no other use (all its writes are MSG_NOSIGNAL or may fail), and which its signalfd ignores.
  */
 #include "run/broker-private.h"
 
@@ -37,7 +37,7 @@
 
 #define BATCH 64 /* calls answered before the loop looks at other things */
 #define NOTIF_SIZE 256
-#define GUARD_US 200000
+#define GUARD_NS 200000000
 #define FILES 4096
 
 static const struct {
@@ -53,15 +53,13 @@ static const struct {
 
 /* --- the guard --- */
 
-static volatile sig_atomic_t guard_uses, guard_seen, guard_is_armed;
-
 static timer_t guard_timer;
 static bool has_guard_timer;
 
-static void set_guard(long us)
+void ng_broker_guard(bool is_on)
 {
-	const struct timespec interval = { us / 1000000, us % 1000000 * 1000 };
-	const struct itimerspec setting = { interval, interval };
+	const struct timespec interval = { 0, is_on ? GUARD_NS : 0 };
+	const struct itimerspec setting = { interval, interval }; /* again, in case it comes before the call blocks */
 
 	if (has_guard_timer)
 		timer_settime(guard_timer, 0, &setting, NULL);
@@ -69,24 +67,7 @@ static void set_guard(long us)
 
 static void guard_fired(int number)
 {
-	const int saved = errno;
-
-	(void)number;
-	if (guard_seen == guard_uses) {
-		guard_is_armed = 0;
-		set_guard(0);
-	}
-	guard_seen = guard_uses;
-	errno = saved;
-}
-
-void ng_broker_guard(void)
-{
-	guard_uses++;
-	if (!guard_is_armed) {
-		guard_is_armed = 1;
-		set_guard(GUARD_US);
-	}
+	(void)number; /* to interrupt is all */
 }
 
 static void prepare_guard(void)
@@ -168,8 +149,7 @@ void ng_broker_free(struct ng_broker *broker)
 	if (!broker)
 		return;
 	ng_pending_free_all(broker);
-	set_guard(0);
-	guard_is_armed = 0;
+	ng_broker_guard(false);
 	ng_unix_known_free(broker->unix_known);
 	ng_ingress_free(broker->ingress);
 	ng_tasks_free(broker->tasks);
@@ -401,15 +381,22 @@ static void copy_options(const struct ng_sock *from, int to)
 	}
 }
 
-/* What was bound to a port stays bound to it, where the other network lets it. */
-static void copy_bind(const struct ng_sock *from, int to)
+/* What was bound to a port stays bound to it, where the other network lets it: inside every address is our own, on the
+ * machine only "any" means the same. */
+static void copy_bind(const struct ng_sock *from, int to, bool to_inside)
 {
 	struct ng_address local = { .len = sizeof local.storage };
+	bool is_any = false;
 
 	if (getsockname(from->fd, &local.any, &local.len) < 0)
 		return;
-	if ((local.any.sa_family == AF_INET && local.in.sin_port) ||
-	    (local.any.sa_family == AF_INET6 && local.in6.sin6_port))
+	if (local.any.sa_family == AF_INET && local.in.sin_port)
+		is_any = local.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	else if (local.any.sa_family == AF_INET6 && local.in6.sin6_port)
+		is_any = IN6_IS_ADDR_UNSPECIFIED(&local.in6.sin6_addr);
+	else
+		return;
+	if (to_inside || is_any)
 		bind(to, &local.any, local.len);
 }
 
@@ -428,8 +415,7 @@ int ng_sock_swap(struct ng_broker *broker, const struct ng_call *call, struct ng
 	if (result < 0)
 		return result == -ETIMEDOUT || result == -ESRCH ? -ENETDOWN : result;
 	copy_options(sock, fd);
-	if (to_inside)
-		copy_bind(sock, fd);
+	copy_bind(sock, fd, to_inside);
 	fcntl(fd, F_SETFL, flags & (O_NONBLOCK | O_ASYNC));
 	add.srcfd = (uint32_t)fd;
 	add.newfd_flags = ng_task_fd_is_cloexec(call->tid, sock->number) ? O_CLOEXEC : 0;
