@@ -21,6 +21,8 @@
 #define FOLD_WIDTH 640
 #define REFILTER_S 60 /* "last hour" goes on */
 #define MAX_APPLICATIONS 500
+#define CHOICES_STEP 3 /* applications that come into the drop-down at a time */
+#define CHOICES_MS 40
 
 enum { SHOW_BLOCKED, SHOW_ALL };
 enum { PERIOD_ANY, PERIOD_HOUR, PERIOD_DAY };
@@ -45,7 +47,7 @@ struct _NgwActivityPage {
 	char *error;          /* why it failed */
 	gboolean is_loaded;
 	gboolean is_setting; /* controls are changed by us */
-	guint timer;
+	guint timer, choices;
 };
 
 G_DEFINE_FINAL_TYPE(NgwActivityPage, ngw_activity_page, GTK_TYPE_WIDGET)
@@ -264,17 +266,60 @@ static void page_list_applications(NgwActivityPage *self)
 		filter_changed(self);
 }
 
-static void table_changed(NgwActivityPage *self, guint position, guint removed, guint added)
+/* Where `name` belongs among those listed after "All Applications". */
+static guint choice_place(NgwActivityPage *self, const char *name)
 {
-	for (guint i = position; i < position + added; i++) {
-		g_autoptr(NgwActivityGroup) group = g_list_model_get_item(G_LIST_MODEL(self->table), i);
+	guint low = 0, high = self->keys->len;
 
-		if (!g_hash_table_contains(self->has_key, ngw_attempt_key(ngw_activity_group_attempt(group))) &&
-		    self->keys->len < MAX_APPLICATIONS) {
-			page_list_applications(self);
-			return;
-		}
+	while (low < high) {
+		const guint middle = (low + high) / 2;
+
+		if (g_utf8_collate(gtk_string_list_get_string(self->applications, middle + 1), name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	return low;
+}
+
+static void choice_add(NgwActivityPage *self, const NgwAttempt *attempt)
+{
+	g_autofree char *name = ngw_activity_name(self->window, attempt);
+	const guint place = choice_place(self, name);
+	char *key = g_strdup(ngw_attempt_key(attempt));
+
+	g_ptr_array_insert(self->keys, (gint)place, key);
+	g_hash_table_add(self->has_key, key);
+	self->is_setting = TRUE; /* the one that is chosen moves, and stays it */
+	gtk_string_list_splice(self->applications, place + 1, 0, (const char *const[]){ name, NULL });
+	self->is_setting = FALSE;
+}
+
+/* A drop-down makes the rows of its list although nobody opened it: a few at a time. */
+static gboolean choices_step(gpointer data)
+{
+	NgwActivityPage *self = data;
+	const guint n = g_list_model_get_n_items(G_LIST_MODEL(self->table));
+	guint n_added = 0;
+
+	for (guint i = 0; i < n && self->keys->len < MAX_APPLICATIONS; i++) {
+		g_autoptr(NgwActivityGroup) group = g_list_model_get_item(G_LIST_MODEL(self->table), i);
+		const NgwAttempt *attempt = ngw_activity_group_attempt(group);
+
+		if (g_hash_table_contains(self->has_key, ngw_attempt_key(attempt)))
+			continue;
+		choice_add(self, attempt);
+		if (++n_added == CHOICES_STEP)
+			return G_SOURCE_CONTINUE;
+	}
+	self->choices = 0;
+	return G_SOURCE_REMOVE;
+}
+
+static void table_changed(NgwActivityPage *self)
+{
+	if (self->choices == 0 && self->keys->len < MAX_APPLICATIONS)
+		self->choices = g_timeout_add(CHOICES_MS, choices_step, self);
 }
 
 /* --- attempts --- */
@@ -452,6 +497,8 @@ static void page_only(GtkWidget *widget, const char *action, GVariant *parameter
 	NgwActivityPage *self = NGW_ACTIVITY_PAGE(widget);
 	const char *key = g_variant_get_string(parameter, NULL);
 
+	if (!g_hash_table_contains(self->has_key, key))
+		page_list_applications(self);
 	for (guint i = 0; i < self->keys->len; i++) {
 		if (g_str_equal(self->keys->pdata[i], key))
 			gtk_drop_down_set_selected(GTK_DROP_DOWN(self->application), i + 1);
@@ -618,6 +665,7 @@ static void ngw_activity_page_dispose(GObject *object)
 	NgwActivityPage *self = NGW_ACTIVITY_PAGE(object);
 
 	g_clear_handle_id(&self->timer, g_source_remove);
+	g_clear_handle_id(&self->choices, g_source_remove);
 	g_cancellable_cancel(self->asking);
 	g_clear_object(&self->asking);
 	for (guint i = 0; self->rows && i < self->rows->len; i++)

@@ -7,7 +7,7 @@
 #include "window/activity-acts.h"
 #include "window/format.h"
 
-#define WIDTH_CHARS 16
+#define WIDTH_CHARS 8 /* of wrapped lines: few enough for 360 pixels and large text */
 
 struct _NgwActivityRow {
 	GtkWidget parent;

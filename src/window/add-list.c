@@ -6,6 +6,8 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "window/row-growth.h"
+
 struct _NgwAddItem {
 	GObject parent;
 	char *name, *path, *search, *note;
@@ -20,6 +22,8 @@ struct _NgwAddList {
 	GtkWidget *view;
 	GListStore *store;
 	GtkCustomFilter *filter;
+	GtkFilterListModel *filtered;
+	NgwRowGrowth *growth; /* the rows of `filtered` that the view has */
 	GtkSingleSelection *selection;
 	char *search; /* casefolded */
 	char *title, *sentence;
@@ -140,7 +144,7 @@ static gboolean list_matches(gpointer item, gpointer data)
 
 static void list_update(NgwAddList *self)
 {
-	const gboolean is_empty = g_list_model_get_n_items(G_LIST_MODEL(self->selection)) == 0;
+	const gboolean is_empty = g_list_model_get_n_items(G_LIST_MODEL(self->filtered)) == 0;
 	const gboolean is_searched = g_list_model_get_n_items(G_LIST_MODEL(self->store)) > 0;
 
 	gtk_widget_set_visible(self->scroller, !is_empty);
@@ -203,6 +207,7 @@ void ngw_add_list_search(NgwAddList *self, const char *text)
 	g_strstrip(folded);
 	g_free(self->search);
 	self->search = *folded ? g_steal_pointer(&folded) : NULL;
+	ngw_row_growth_restart(self->growth);
 	gtk_filter_changed(GTK_FILTER(self->filter), GTK_FILTER_CHANGE_DIFFERENT);
 	list_update(self);
 }
@@ -225,6 +230,18 @@ static void list_activated(GtkListView *view, guint position, gpointer data)
 	g_signal_emit(self, signals[SIGNAL_ACTIVATED], 0);
 }
 
+static void ngw_add_list_map(GtkWidget *widget)
+{
+	GTK_WIDGET_CLASS(ngw_add_list_parent_class)->map(widget);
+	ngw_row_growth_set_seen(NGW_ADD_LIST(widget)->growth, TRUE);
+}
+
+static void ngw_add_list_unmap(GtkWidget *widget)
+{
+	ngw_row_growth_set_seen(NGW_ADD_LIST(widget)->growth, FALSE);
+	GTK_WIDGET_CLASS(ngw_add_list_parent_class)->unmap(widget);
+}
+
 static void ngw_add_list_dispose(GObject *object)
 {
 	NgwAddList *self = NGW_ADD_LIST(object);
@@ -234,6 +251,8 @@ static void ngw_add_list_dispose(GObject *object)
 	g_clear_pointer(&self->scroller, gtk_widget_unparent);
 	g_clear_pointer(&self->empty, gtk_widget_unparent);
 	g_clear_object(&self->selection);
+	g_clear_object(&self->growth);
+	g_clear_object(&self->filtered);
 	g_clear_object(&self->filter);
 	g_clear_object(&self->store);
 	G_OBJECT_CLASS(ngw_add_list_parent_class)->dispose(object);
@@ -255,6 +274,8 @@ static void ngw_add_list_class_init(NgwAddListClass *class)
 
 	G_OBJECT_CLASS(class)->dispose = ngw_add_list_dispose;
 	G_OBJECT_CLASS(class)->finalize = ngw_add_list_finalize;
+	GTK_WIDGET_CLASS(class)->map = ngw_add_list_map;
+	GTK_WIDGET_CLASS(class)->unmap = ngw_add_list_unmap;
 	gtk_widget_class_set_layout_manager_type(widget, GTK_TYPE_BIN_LAYOUT);
 	gtk_widget_class_set_accessible_role(widget, GTK_ACCESSIBLE_ROLE_GROUP);
 	signals[SIGNAL_CHOSEN] =
@@ -266,19 +287,18 @@ static void ngw_add_list_class_init(NgwAddListClass *class)
 static void ngw_add_list_init(NgwAddList *self)
 {
 	GtkListItemFactory *factory = gtk_signal_list_item_factory_new();
-	GtkFilterListModel *filtered;
 
 	g_signal_connect(factory, "setup", G_CALLBACK(row_setup), NULL);
 	g_signal_connect(factory, "bind", G_CALLBACK(row_bind), NULL);
 	self->store = g_list_store_new(NGW_TYPE_ADD_ITEM);
 	self->filter = gtk_custom_filter_new(list_matches, self, NULL);
-	filtered = gtk_filter_list_model_new(G_LIST_MODEL(g_object_ref(self->store)),
-					     GTK_FILTER(g_object_ref(self->filter)));
+	self->filtered = gtk_filter_list_model_new(G_LIST_MODEL(g_object_ref(self->store)),
+						   GTK_FILTER(g_object_ref(self->filter)));
+	self->growth = ngw_row_growth_new(G_LIST_MODEL(self->filtered), NGW_ROWS_STEADY);
 	self->selection = gtk_single_selection_new(NULL);
 	gtk_single_selection_set_autoselect(self->selection, FALSE);
 	gtk_single_selection_set_can_unselect(self->selection, TRUE);
-	gtk_single_selection_set_model(self->selection, G_LIST_MODEL(filtered));
-	g_object_unref(filtered);
+	gtk_single_selection_set_model(self->selection, G_LIST_MODEL(self->growth));
 	g_signal_connect_swapped(self->selection, "notify::selected-item", G_CALLBACK(list_chosen), self);
 	self->view = gtk_list_view_new(GTK_SELECTION_MODEL(g_object_ref(self->selection)), factory);
 	gtk_widget_add_css_class(self->view, "navigation-sidebar");
@@ -286,6 +306,8 @@ static void ngw_add_list_init(NgwAddList *self)
 	self->scroller = gtk_scrolled_window_new();
 	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(self->scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
 	gtk_scrolled_window_set_child(GTK_SCROLLED_WINDOW(self->scroller), self->view);
+	ngw_row_growth_follow(self->growth, gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(self->scroller)),
+			      self->view);
 	gtk_widget_set_parent(self->scroller, GTK_WIDGET(self));
 	self->empty = adw_status_page_new();
 	gtk_widget_add_css_class(self->empty, "compact");

@@ -127,6 +127,8 @@ static GtkWidget *fact_label(const char *text)
 	gtk_label_set_xalign(GTK_LABEL(label), 0);
 	gtk_label_set_wrap(GTK_LABEL(label), TRUE);
 	gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+	/* Else GTK lays it out with one letter a line, to see how narrow it can be. */
+	gtk_label_set_width_chars(GTK_LABEL(label), 8);
 	return label;
 }
 

@@ -16,7 +16,7 @@ struct _NgwAppsPage {
 	NgwWindow *window; /* borrowed: it holds the page */
 	NgwSections *sections;
 	NgwRowGrowth *growth; /* the rows of `sections` that the list has */
-	GPtrArray *rows; /* NgwAppRow, borrowed: those that exist now */
+	GPtrArray *rows;      /* NgwAppRow, borrowed: those that exist now */
 	gboolean is_selecting;
 };
 

@@ -29,6 +29,7 @@ typedef struct {
 	GPtrArray *made;  /* NgwAppData, owned until merged */
 	GHashTable *keys; /* of `made` */
 	guint n_merged;
+	gboolean is_index_old; /* a key or a path is another one */
 } Refresh;
 
 struct _NgwApps {
@@ -149,6 +150,18 @@ static void make_denied(Refresh *refresh, GHashTable *by_id)
 	}
 }
 
+static const char *key_of(const NgwAppData *data)
+{
+	return *data->id ? data->id : data->executable;
+}
+
+static void collect_keys(Refresh *refresh)
+{
+	refresh->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < refresh->made->len; i++)
+		g_hash_table_add(refresh->keys, g_strdup(key_of(refresh->made->pdata[i])));
+}
+
 static void make_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
 	Refresh *refresh = data;
@@ -167,6 +180,7 @@ static void make_thread(GTask *task, gpointer source, gpointer data, GCancellabl
 	}
 	make_running(refresh, by_id);
 	make_denied(refresh, by_id);
+	collect_keys(refresh);
 	g_task_return_boolean(task, TRUE);
 }
 
@@ -181,7 +195,7 @@ static GIcon *plain_icon(void)
 	return icon;
 }
 
-static void data_dress(NgwApps *self, NgwAppData *data)
+static void data_dress(NgwApps *self, gboolean is_read_only, gboolean is_simulated, NgwAppData *data)
 {
 	const NgwDesktopEntry *entry = NULL;
 
@@ -208,8 +222,8 @@ static void data_dress(NgwApps *self, NgwAppData *data)
 	}
 	g_clear_object(&data->icon);
 	data->icon = g_object_ref(entry ? entry->icon : plain_icon());
-	data->is_read_only = ngw_guard_is_read_only(self->guard);
-	data->is_simulated = ngw_guard_is_simulation(self->guard);
+	data->is_read_only = is_read_only;
+	data->is_simulated = is_simulated;
 	data->is_muted = ngw_choices_is_muted(ngw_choices_get(), *data->id ? data->id : data->executable);
 }
 
@@ -226,11 +240,6 @@ static void apps_index(NgwApps *self)
 	}
 }
 
-static const char *key_of(const NgwAppData *data)
-{
-	return *data->id ? data->id : data->executable;
-}
-
 /* The line that `data` is about: the same key, or the same program under another one, because somebody decided on it or
  * forgot it just now. Its row, and where the keyboard is, stay. */
 static NgwApp *apps_match(NgwApps *self, GHashTable *keys, const NgwAppData *data)
@@ -241,13 +250,6 @@ static NgwApp *apps_match(NgwApps *self, GHashTable *keys, const NgwAppData *dat
 		return app;
 	app = g_hash_table_lookup(self->by_executable, data->executable);
 	return app && !g_hash_table_contains(keys, ngw_app_key(app)) ? app : NULL;
-}
-
-static void collect_keys(Refresh *refresh)
-{
-	refresh->keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (guint i = 0; i < refresh->made->len; i++)
-		g_hash_table_add(refresh->keys, g_strdup(key_of(refresh->made->pdata[i])));
 }
 
 /* Those that nothing in `made` is about any more go; runs of neighbours go in one step. */
@@ -276,6 +278,13 @@ static void apps_remove_gone(NgwApps *self, Refresh *refresh)
 static void refresh_over(Refresh *refresh);
 static void refresh_soon(NgwApps *self);
 
+static gboolean is_indexed_as(NgwApp *app, const NgwAppData *data)
+{
+	return g_str_equal(ngw_app_key(app), key_of(data)) &&
+	       g_strv_equal((const char *const *)ngw_app_data(app)->executables,
+			    (const char *const *)data->executables);
+}
+
 /* For at most SLICE_US; the rest in the next turns of the main loop. */
 static gboolean apps_merge(gpointer data)
 {
@@ -283,25 +292,31 @@ static gboolean apps_merge(gpointer data)
 	NgwApps *self = refresh->self;
 	const gint64 end = g_get_monotonic_time() + SLICE_US;
 	const guint before = self->items->len;
+	const gboolean is_read_only = ngw_guard_is_read_only(self->guard);
+	const gboolean is_simulated = ngw_guard_is_simulation(self->guard);
+	const gboolean is_merged = refresh->n_merged == refresh->made->len;
 
 	while (refresh->n_merged < refresh->made->len && g_get_monotonic_time() < end) {
 		NgwAppData *made = g_steal_pointer(&refresh->made->pdata[refresh->n_merged++]);
 		NgwApp *app = apps_match(self, refresh->keys, made);
 
-		data_dress(self, made);
+		data_dress(self, is_read_only, is_simulated, made);
 		if (app) {
+			refresh->is_index_old |= !is_indexed_as(app, made);
 			ngw_app_update(app, made);
 		} else {
 			app = ngw_app_new(made);
+			refresh->is_index_old = TRUE;
 			g_ptr_array_add(self->items, app);
 			g_hash_table_insert(self->by_key, g_strdup(ngw_app_key(app)), app);
 		}
 	}
 	if (self->items->len > before)
 		g_list_model_items_changed(G_LIST_MODEL(self), before, 0, self->items->len - before);
-	if (refresh->n_merged < refresh->made->len)
-		return G_SOURCE_CONTINUE;
-	apps_index(self); /* updates replaced the strings that were keys */
+	if (!is_merged)
+		return G_SOURCE_CONTINUE; /* the index has a turn of its own */
+	if (refresh->is_index_old)
+		apps_index(self);
 	self->merge = 0;
 	refresh_over(refresh);
 	return G_SOURCE_REMOVE;
@@ -337,9 +352,7 @@ static void refresh_made(GObject *source, GAsyncResult *result, gpointer data)
 	}
 	self->is_loaded = TRUE;
 	apps_set_error(self, NULL);
-	collect_keys(refresh);
 	apps_remove_gone(self, refresh);
-	apps_index(self);
 	self->merge = g_idle_add(apps_merge, refresh);
 }
 

@@ -27,7 +27,7 @@ struct _NgwLogPage {
 	NgwWindow *window; /* borrowed: it holds the page */
 	GListStore *records;
 	NgwRowGrowth *growth; /* the rows of `records` that the list has */
-	guint wanted; /* how many are asked for */
+	guint wanted;         /* how many are asked for */
 	gboolean is_loaded, is_stale;
 	gboolean has_older;
 	char *error;

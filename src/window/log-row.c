@@ -103,6 +103,8 @@ static GtkWidget *label_new(const char *class)
 	gtk_label_set_xalign(GTK_LABEL(label), 0);
 	gtk_label_set_wrap(GTK_LABEL(label), TRUE);
 	gtk_label_set_wrap_mode(GTK_LABEL(label), PANGO_WRAP_WORD_CHAR);
+	/* Else GTK lays it out with one letter a line, to see how narrow it can be. */
+	gtk_label_set_width_chars(GTK_LABEL(label), 8);
 	gtk_widget_set_hexpand(label, TRUE);
 	gtk_widget_add_css_class(label, class);
 	return label;
