@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -122,17 +121,6 @@ static const int *missing_keep_fd(const struct ng_run_options *options)
 			return &options->keep_fds[i];
 	}
 	return NULL;
-}
-
-/* One descriptor for every call that waits, as far as the machine lets us. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 static void leave_pipes(void)
@@ -273,7 +261,6 @@ static int run_command(const struct ng_run_options *options)
 		if (options->keep_fds[i] > 2)
 			close(options->keep_fds[i]);
 	}
-	raise_descriptor_limit();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	ng_power_give_up();
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
