@@ -209,7 +209,7 @@ class Programs:
             ("java", ["java", "-XX:TieredStopAtLevel=1", "-cp", self.scripts, "Reach", host], "echo"),
             ("dig", ["dig", "+tries=1", "+time=3", "+short", f"@{host}", "-p", str(DNS), "four.example.org", "A"], INET4),
             ("ping", ["ping", "-n", "-c", "1", "-W", "3", host], "1 received"),
-            ("apt-get update", ["sh", "-c", '"$@" -q update && "$@" -q policy ng-stand-in | head -3', "sh", *apt], "ng-stand-in"),
+            ("apt-get update", ["sh", "-c", 'apt-get "$@" -q update && apt-cache "$@" policy ng-stand-in | head -3', "sh", *apt[1:]], "ng-stand-in"),
             ("busybox wget", ["busybox", "wget", "-q", "-O", "-", f"{url}:7000/hello"], "hello"),
             ("busybox nc", ["sh", "-c", f"echo hello | busybox nc -w 3 {host} {ECHO}"], "hello"),
             ("nc, datagrams", ["sh", "-c", f"echo hello | nc -u -w 1 {host} {ECHO}"], "hello"),
@@ -220,6 +220,7 @@ class Programs:
 def plain(text):
     """Without what differs from run to run."""
     text = re.sub(r"\d+\.\d+ ?ms|time[= ]\d+(\.\d+)?|\d+ [kM]?B/s|in \d+s|Fetched.*|ttl=\d+", "~", text)
+    text = re.sub(r"rtt min/avg/max/mdev.*", "~", text)
     return re.sub(r"^(Get|Ign|Err|Hit):\d+", r"\1", text, flags=re.M)
 
 
@@ -303,7 +304,7 @@ def check_npm(tap, programs):
                 expect_equal(run.code, 0, repr(run))
                 expect(os.path.exists(f"{folder}/node_modules/ng-tiny/i.js"), "the package is there")
                 asked = [data for peer in lab.peers.values() for port, data in peer.received if port == DNS]
-                expect(asked and all(b"\x03npm\x07example\x03org" in data for data in asked), f"names asked for: {asked}")
+                expect(asked and all(b"\x03npm\x07example\x03org" in data.lower() for data in asked), f"names asked for: {asked}")
                 allowed = {(record["address"], record["port"]) for record in run.attempts(verdict="allowed") if record.get("address")}
                 tap.note(f"{run.seconds:.1f} s; on record as allowed: {sorted(allowed)}")
             with tap.point(f"{profile} and that one name: nothing else of the same host, rung {rung}"):
@@ -354,7 +355,7 @@ def check_nginx(tap, programs):
     port = 8080
     cases = ((None, ("client", "lan", "inet")), (["--online"], ("client", "lan", "inet")), (["--local"], ("client", "lan")),
              (["--offline"], ()), (["--offline", "--allow", LAN4], ()), (["--offline", "--publish", str(port)], ("client",)),
-             (["--offline", "--publish", f"0.0.0.0:{port}", "--allow", LAN4], None))
+             (["--offline", "--publish", f"0.0.0.0:{port}"], ("client", "lan", "inet")))
     for rung in ("A", "B"):
         for uid, person in PEOPLE:
             for flags, reached in cases:
@@ -382,11 +383,7 @@ def check_nginx(tap, programs):
                             found = tuple(name for name in ("client", "lan", "inet") if fetch(name, "127.0.0.1" if name == "client" else CLIENT4, port))
                         with open(f"{folder}/errors", encoding="utf-8", errors="replace") as errors:
                             said = errors.read()[-300:]
-                        if reached is None:
-                            expect("inet" not in found, f"reached from {found}")
-                            tap.note(f"reached from {found}")
-                        else:
-                            expect_equal(found, reached, f"reached from ({said})")
+                        expect_equal(found, reached, f"reached from ({said})")
                         for name in {"lan", "inet"} - set(found):
                             expect_equal(packets.programs(name), 0, f"packets back to {name} ({packets})")
                     finally:
