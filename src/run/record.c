@@ -169,7 +169,8 @@ void ng_record_attempt(struct ng_record *record, const struct ng_attempt *attemp
 
 bool ng_record_is_pending(const struct ng_record *record)
 {
-	return record->n_pending > 0 || record->log.length > 0;
+	/* A full table is emptied at the flush: what comes again then is folded again. */
+	return record->n_pending > 0 || record->log.length > 0 || record->kinds.count >= NG_RECORD_KINDS;
 }
 
 void ng_record_flush(struct ng_record *record)

@@ -260,7 +260,9 @@ static void test_repeats(void)
 			attempt.flow.port = (guint16)(1000 + i);
 			ng_record_attempt(record, &attempt);
 		}
+		g_assert_true(ng_record_is_pending(record)); /* the table is full */
 		ng_record_flush(record);
+		g_assert_false(ng_record_is_pending(record));
 	}
 	ng_record_end(record, 0);
 	ng_record_close(record);
