@@ -277,10 +277,12 @@ int ng_call_socket(struct ng_broker *broker, struct ng_call *call, int number, s
 	if (result < 0)
 		return refuse_opaque(broker, call, result);
 	result = option_of(sock.fd, SO_DOMAIN, &sock.domain);
-	if (result == 0)
-		result = option_of(sock.fd, SO_TYPE, &sock.type);
 	if (result == 0 && (sock.domain == AF_INET || sock.domain == AF_INET6 || sock.domain == AF_NETLINK))
 		result = option_of(sock.fd, SO_PROTOCOL, &sock.protocol);
+	if (sock.protocol == IPPROTO_TCP && sock.domain != AF_NETLINK)
+		sock.type = SOCK_STREAM; /* there is no other; a call saved on every connect() */
+	else if (result == 0)
+		result = option_of(sock.fd, SO_TYPE, &sock.type);
 	if (result < 0) {
 		close(sock.fd);
 		return result;

@@ -46,10 +46,13 @@ static void release(struct ng_broker *broker, unsigned place)
 
 static void finish(struct ng_broker *broker, unsigned place, long result)
 {
+	struct ng_call call;
+
 	if (result == NG_CALL_WAITS)
 		return;
-	ng_call_answer(broker, &broker->pending[place]->call, result);
-	release(broker, place);
+	call = broker->pending[place]->call;
+	release(broker, place); /* first: when the caller closes its descriptor it must be the last */
+	ng_call_answer(broker, &call, result);
 }
 
 int64_t ng_pending_deadline_ms(const struct ng_sock *sock)
