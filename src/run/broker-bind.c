@@ -147,11 +147,19 @@ static bool is_at_published(const struct ng_publish *publish, const struct ng_fl
 	return publish && memcmp(publish->addr, flow->addr, 16) == 0;
 }
 
-/* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: to be
- * reached from this machine only. The program cannot take it off: changing it needs CAP_NET_RAW (socket(7)). */
-static int keep_to_this_machine(const struct ng_sock *sock)
+/* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: the server's
+ * packets live for one hop, so that neighbours hear it and nobody behind a router does. The seccomp filter keeps the
+ * program from changing it. Other profiles have no such measure: there a server is refused. */
+static int keep_to_neighbours(const struct ng_broker *broker, const struct ng_sock *sock)
 {
-	return setsockopt(sock->fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") < 0 ? -errno : 0;
+	const int one = 1;
+
+	if (broker->run->policy->app.profile != NG_PROFILE_LOCAL)
+		return -EACCES;
+	if (sock->domain == AF_INET6 && setsockopt(sock->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof one) < 0)
+		return -errno;
+	/* Also of a version 6 socket: it serves version 4 too. */
+	return setsockopt(sock->fd, IPPROTO_IP, IP_TTL, &one, sizeof one) < 0 ? -errno : 0;
 }
 
 static long listen_on_machine(struct ng_broker *broker, const struct ng_sock *sock, int backlog, bool is_open)
@@ -159,7 +167,7 @@ static long listen_on_machine(struct ng_broker *broker, const struct ng_sock *so
 	int result = is_open ? 0 : ng_ingress_attach(broker->ingress, sock->fd, sock->protocol);
 
 	if (result == -EPERM)
-		result = keep_to_this_machine(sock);
+		result = keep_to_neighbours(broker, sock);
 	return result < 0 ? result : ng_result(listen(sock->fd, backlog));
 }
 

@@ -53,6 +53,7 @@ enum when {
 	ALWAYS,
 	BROKERED,     /* sockets inside can be the machine's */
 	WALL,	      /* ... or the filter is the only wall */
+	LOCAL,	      /* the profile is Local */
 	LISTENER,     /* rungs A and B */
 	NO_LISTENER,  /* rung C */
 	OPEN_TO_DEBUGGERS, /* neither Landlock nor a pid namespace keeps processes outside away */
@@ -143,6 +144,9 @@ static const struct {
 	{ WALL, IPPROTO_IPV6, IPV6_HOPOPTS, EPERM },
 	{ WALL, IPPROTO_IPV6, IPV6_DSTOPTS, EPERM },
 	{ WALL, IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, EPERM },
+	/* How far a server's packets go: keep_to_neighbours() in broker-bind.c. */
+	{ LOCAL, IPPROTO_IP, IP_TTL, EPERM },
+	{ LOCAL, IPPROTO_IPV6, IPV6_UNICAST_HOPS, EPERM },
 	{ WALL, IPPROTO_UDP, UDP_ENCAP_OPTION, ENOPROTOOPT },
 	{ ALWAYS, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, ENOPROTOOPT },
 	{ ALWAYS, IPPROTO_TCP, TCP_ULP, ENOPROTOOPT },
@@ -152,7 +156,7 @@ struct program {
 	struct sock_filter code[FILTER_MAX];
 	unsigned short n;
 	bool is_full;
-	bool is_brokered, is_refused_by_broker, has_listener, has_wall, has_debuggers;
+	bool is_brokered, is_local, is_refused_by_broker, has_listener, has_wall, has_debuggers;
 };
 
 static void emit(struct program *program, uint16_t code, uint8_t jump_true, uint8_t jump_false, uint32_t k)
@@ -189,6 +193,8 @@ static bool applies(const struct program *program, enum when when)
 		return program->is_brokered;
 	case WALL:
 		return program->has_wall;
+	case LOCAL:
+		return program->is_local;
 	case LISTENER:
 		return program->has_listener;
 	case NO_LISTENER:
@@ -344,6 +350,7 @@ int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_la
 {
 	struct program program = {
 		.is_brokered = ng_run_policy_is_brokered(policy),
+		.is_local = policy->app.profile == NG_PROFILE_LOCAL,
 		.is_refused_by_broker = policy->has_no_net,
 		.has_listener = rung != 'C',
 		.has_wall = rung != 'A' || ng_run_policy_is_brokered(policy),
