@@ -42,7 +42,7 @@ struct start {
 	int init_fd, command_fd; /* the child's ends */
 	uid_t uid;
 	gid_t gid;
-	bool is_root;
+	bool is_root, has_ipv6;
 };
 
 /* --- the command's process --- */
@@ -186,7 +186,7 @@ static struct ng_init_message prepare_namespaces(const struct start *start, int 
 		return told;
 	}
 	told.b = 3;
-	told.a = -ng_inside_answer_everywhere();
+	told.a = -ng_inside_answer_everywhere(start->has_ipv6);
 	if (told.a)
 		return told;
 	told.b = 4;
@@ -325,6 +325,19 @@ static int await_command(struct ng_confined *ret, char error[static 512])
 	return result;
 }
 
+/* Has the machine an address of version 6 besides ::1? */
+static bool has_ipv6(void)
+{
+	ng_auto_file list = fopen("/proc/net/if_inet6", "re");
+	char device[32];
+
+	while (list && fscanf(list, "%*s %*s %*s %*s %*s %31s", device) == 1) {
+		if (strcmp(device, "lo") != 0)
+			return true;
+	}
+	return false;
+}
+
 static int start_at(char rung, const struct ng_run_options *options, const sigset_t *mask, struct ng_confined *ret,
 		    char error[static 512])
 {
@@ -337,6 +350,7 @@ static int start_at(char rung, const struct ng_run_options *options, const sigse
 		.rung = rung, .init_fd = -1, .command_fd = -1, .listener = -1, .stub_udp = -1, .stub_tcp = -1
 	};
 	start.is_root = start.uid == 0;
+	start.has_ipv6 = rung == 'A' && ng_run_policy_is_brokered(&options->policy) && has_ipv6();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, init_pair) < 0)
 		return -errno;
 	ret->init_fd = init_pair[0];

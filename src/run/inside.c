@@ -3,10 +3,12 @@
 #include "run/inside.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +25,20 @@ struct route_request {
 	int out;
 };
 
+/* Sends one request and waits for the kernel's word on it. */
+static int ask(int fd, const void *request, size_t size)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char more[512];
+	} answer;
+
+	if (send(fd, request, size, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
+		return -errno;
+	return answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error : -EBADMSG;
+}
+
 static int add_route(int fd, int family, int loopback)
 {
 	struct route_request request = {
@@ -37,18 +53,45 @@ static int add_route(int fd, int family, int loopback)
 		.out_attr = { .rta_len = RTA_LENGTH(sizeof(int)), .rta_type = RTA_OIF },
 		.out = loopback,
 	};
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr error;
-		char more[512];
-	} answer;
 
-	if (send(fd, &request, sizeof request, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
-		return -errno;
-	return answer.header.nlmsg_type == NLMSG_ERROR ? answer.error.error : -EBADMSG;
+	return ask(fd, &request, sizeof request);
 }
 
-int ng_inside_answer_everywhere(void)
+struct address_request {
+	struct nlmsghdr header;
+	struct ifaddrmsg address;
+	struct rtattr local_attr;
+	unsigned char local[16];
+};
+
+/* 192.0.0.8 is nobody's: the dummy address of RFC 7600. The other is of a random unique local prefix (RFC 4193). */
+static const unsigned char own_ipv4[4] = { 192, 0, 0, 8 };
+static const unsigned char own_ipv6[16] = { 0xfd, 0x4e, 0x47, 0x1d, 0x9a, 0x31, [15] = 8 };
+
+static int add_address(int fd, int family, int loopback)
+{
+	const size_t size = family == AF_INET ? sizeof own_ipv4 : sizeof own_ipv6;
+	struct address_request request = {
+		.header = { .nlmsg_len = (unsigned)(offsetof(struct address_request, local) + size),
+			    .nlmsg_type = RTM_NEWADDR,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE },
+		.address = { .ifa_family = (unsigned char)family,
+			     .ifa_prefixlen = (unsigned char)(8 * size),
+			     .ifa_flags = IFA_F_PERMANENT,
+			     .ifa_index = (unsigned)loopback },
+		.local_attr = { .rta_len = (unsigned short)RTA_LENGTH(size), .rta_type = IFA_LOCAL },
+	};
+
+	memcpy(request.local, family == AF_INET ? own_ipv4 : own_ipv6, size);
+	return ask(fd, &request, request.header.nlmsg_len);
+}
+
+static bool is_without_family(int result)
+{
+	return result == -EOPNOTSUPP || result == -EAFNOSUPPORT || result == -EACCES;
+}
+
+int ng_inside_answer_everywhere(bool has_ipv6)
 {
 	ng_auto_fd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	const int loopback = (int)if_nametoindex("lo");
@@ -57,10 +100,14 @@ int ng_inside_answer_everywhere(void)
 	if (fd < 0 || !loopback)
 		return -errno;
 	result = add_route(fd, AF_INET, loopback);
+	if (result == 0)
+		result = add_address(fd, AF_INET, loopback);
 	if (result < 0)
 		return result;
 	result = add_route(fd, AF_INET6, loopback);
-	return result == -EOPNOTSUPP || result == -EAFNOSUPPORT || result == -EACCES ? 0 : result;
+	if (result == 0 && has_ipv6)
+		result = add_address(fd, AF_INET6, loopback);
+	return is_without_family(result) ? 0 : result;
 }
 
 /* One socket serves both families; where the kernel has no IPv6, IPv4 alone. */

@@ -95,20 +95,22 @@ static bool has_socket_among_standard(const struct ng_run_options *options)
 }
 
 /* What was not asked to be kept is not ours either: a pipe that we hold open never ends for its reader. */
-static void close_inherited(const struct ng_run_options *options)
+static void close_inherited(const struct ng_run_options *options, int spared)
 {
-	int first = 3;
-
-	while (first >= 3) {
-		int next = INT_MAX;
+	for (unsigned first = 3;;) {
+		unsigned next = UINT_MAX;
 
 		for (unsigned i = 0; i < options->n_keep_fds; i++) {
-			if (options->keep_fds[i] >= first && options->keep_fds[i] < next)
-				next = options->keep_fds[i];
+			const unsigned kept = (unsigned)options->keep_fds[i];
+
+			if (kept >= first && kept < next)
+				next = kept;
 		}
+		if (spared >= (int)first && (unsigned)spared < next)
+			next = (unsigned)spared;
 		if (next > first)
-			syscall(SYS_close_range, (unsigned)first, (unsigned)next - (next == INT_MAX ? 0 : 1), 0u);
-		if (next == INT_MAX)
+			syscall(SYS_close_range, first, next == UINT_MAX ? next : next - 1, 0u);
+		if (next == UINT_MAX)
 			return;
 		first = next + 1;
 	}
@@ -247,9 +249,10 @@ static int run_command(const struct ng_run_options *options)
 	}
 	if (has_socket_among_standard(options))
 		return EXIT_OWN_FAULT;
-	close_inherited(options);
+	/* First: --log /dev/fd/63, as a shell's >(...) makes it, is one of them. */
 	if (ng_record_open(options, &record, error) < 0)
 		return fail(error);
+	close_inherited(options, ng_record_log_fd(record));
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	status = ng_confine_start(options, &before, &confined, error);

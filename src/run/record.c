@@ -97,6 +97,11 @@ static void record_line(struct ng_record *record, struct ng_json *line)
 	ng_json_done(line);
 }
 
+int ng_record_log_fd(const struct ng_record *record)
+{
+	return record->log.fd;
+}
+
 void ng_record_start(struct ng_record *record, char rung, const char *why)
 {
 	const struct timespec now = record_now();

@@ -43,6 +43,8 @@ struct ng_attempt {
 /* Opens what the options name, before anything is confined. 0, or negative errno with a sentence in `error`. The record
  * is freed by ng_record_close(). */
 int ng_record_open(const struct ng_run_options *options, struct ng_record **ret_record, char error[static 512]);
+/* The log's descriptor, which must stay open; -1: none. */
+int ng_record_log_fd(const struct ng_record *record);
 /* The start record. `rung` is 'A', 'B' or 'C'; `why` says in words why not a better one, or "" . */
 void ng_record_start(struct ng_record *record, char rung, const char *why);
 void ng_record_attempt(struct ng_record *record, const struct ng_attempt *attempt);
