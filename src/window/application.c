@@ -42,7 +42,12 @@ NgwDesktopEntries *ngw_application_entries(NgwApplication *self)
 
 static void do_quit(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-	g_application_quit(G_APPLICATION(data));
+	GList *windows = gtk_application_get_windows(GTK_APPLICATION(data));
+
+	while (windows && !NGW_IS_WINDOW(windows->data))
+		windows = windows->next;
+	if (!windows || ngw_window_may_end(windows->data, TRUE))
+		g_application_quit(G_APPLICATION(data));
 }
 
 static void do_about(GSimpleAction *action, GVariant *parameter, gpointer data)

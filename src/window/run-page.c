@@ -31,6 +31,8 @@ struct _NgwRunPage {
 
 G_DEFINE_FINAL_TYPE(NgwRunPage, ngw_run_page, GTK_TYPE_WIDGET)
 
+static void page_show_profile(NgwRunPage *self);
+
 /* --- the state --- */
 
 static gboolean page_is_running(NgwRunPage *self)
@@ -40,20 +42,25 @@ static gboolean page_is_running(NgwRunPage *self)
 	return state == NGW_RUN_STATE_RUNNING || state == NGW_RUN_STATE_STOPPING;
 }
 
-/* The one of the two that is hidden must not have the keyboard. */
+/* The one of the two that goes gives the keyboard to the other, which must be able to take it. */
 static void page_show_buttons(NgwRunPage *self)
 {
 	const gboolean is_running = page_is_running(self);
 	GtkWidget *shown = is_running ? self->stop : self->run, *hidden = is_running ? self->run : self->stop;
 	const gboolean had_focus = gtk_widget_has_focus(hidden) || (is_running && gtk_widget_has_focus(self->again));
 
+	gtk_widget_action_set_enabled(GTK_WIDGET(self), is_running ? "run.stop" : "run.start", TRUE);
 	gtk_widget_set_visible(shown, TRUE);
 	if (had_focus)
 		gtk_widget_grab_focus(shown);
 	gtk_widget_set_visible(hidden, FALSE);
 	gtk_widget_set_visible(self->again, !is_running && self->session != NULL);
-	gtk_widget_action_set_enabled(GTK_WIDGET(self), "run.start", !is_running);
-	gtk_widget_action_set_enabled(GTK_WIDGET(self), "run.stop", is_running);
+	gtk_widget_action_set_enabled(GTK_WIDGET(self), is_running ? "run.start" : "run.stop", FALSE);
+}
+
+gboolean ngw_run_page_is_running(NgwRunPage *self)
+{
+	return page_is_running(self);
 }
 
 static void row_set(GtkWidget *row, const char *title, const char *subtitle)
@@ -140,6 +147,7 @@ static void page_show_attempts(NgwRunPage *self)
 static void page_update(NgwRunPage *self)
 {
 	page_show_buttons(self);
+	page_show_profile(self);
 	if (!self->session)
 		return;
 	page_show_state(self);
@@ -162,11 +170,18 @@ static void page_output(NgwRunPage *self, const char *text, guint length)
 static void page_show_profile(NgwRunPage *self)
 {
 	const gboolean has_more = g_list_model_get_n_items(G_LIST_MODEL(self->allowances)) > 0;
-	/* Translators: "This command cannot use the network" */
-	g_autofree char *effect = g_strdup_printf(has_more ? _("This command %s, except for what is allowed below")
-							   : _("This command %s"),
-						  ngw_profile_effect(self->profile));
+	const char *can = ngw_profile_effect(self->profile);
+	g_autofree char *effect = NULL;
 
+	/* Translators: %s is "cannot use the network" */
+	if (page_is_running(self))
+		effect = g_strdup_printf(
+			has_more ? _("In the next run: this command %s, except for what is allowed below")
+				 : _("In the next run: this command %s"),
+			can);
+	else
+		effect = g_strdup_printf(
+			has_more ? _("This command %s, except for what is allowed below") : _("This command %s"), can);
 	gtk_label_set_text(GTK_LABEL(self->effect), effect);
 	ngw_profile_switch_show(NGW_PROFILE_SWITCH(self->profile_switch), _("This command"), self->profile, FALSE,
 				NGW_PROFILE_NONE);
@@ -436,6 +451,13 @@ static void page_command_activated(NgwRunPage *self)
 
 /* --- life --- */
 
+static gboolean ngw_run_page_grab_focus(GtkWidget *widget)
+{
+	NgwRunPage *self = NGW_RUN_PAGE(widget);
+
+	return gtk_widget_grab_focus(page_is_running(self) ? self->stop : self->command);
+}
+
 static void ngw_run_page_dispose(GObject *object)
 {
 	NgwRunPage *self = NGW_RUN_PAGE(object);
@@ -491,6 +513,7 @@ static void ngw_run_page_class_init(NgwRunPageClass *class)
 	GtkWidgetClass *widget = GTK_WIDGET_CLASS(class);
 
 	G_OBJECT_CLASS(class)->dispose = ngw_run_page_dispose;
+	widget->grab_focus = ngw_run_page_grab_focus;
 	g_type_ensure(NGW_TYPE_PROFILE_SWITCH);
 	g_type_ensure(NGW_TYPE_RUN_OUTPUT);
 	page_bind_template(widget);

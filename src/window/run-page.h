@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE(NgwRunPage, ngw_run_page, NGW, RUN_PAGE, GtkWidget)
 
 GtkWidget *ngw_run_page_new(NgwWindow *window);
+/* Does a command run? It ends with the page. */
+gboolean ngw_run_page_is_running(NgwRunPage *page);
 
 G_END_DECLS
 #endif

@@ -69,6 +69,7 @@ static GtkWidget *allow_new(NgwRunRow *self, const char *tip)
 	g_autofree char *name = g_strdup_printf(_("Allow in the next run: %s"), plain);
 	GtkWidget *button = gtk_toggle_button_new_with_label(_("Allow"));
 
+	gtk_widget_add_css_class(button, "allow");
 	gtk_accessible_update_property(GTK_ACCESSIBLE(button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
 	gtk_widget_set_tooltip_text(button, name);
 	g_signal_connect_object(button, "toggled", G_CALLBACK(row_toggled), self, G_CONNECT_SWAPPED);

@@ -27,6 +27,7 @@ struct _NgwWindow {
 	GtkWidget *state, *state_icon, *state_label, *select, *search, *menu, *switcher_bar;
 	NgwAppsPage *apps_page;
 	NgwAppPage *app_page;
+	NgwRunPage *run_page;
 	AdwToast *undo_toast; /* weak */
 	guint folding;
 	NgwApplication *application; /* borrowed: it outlives its windows */
@@ -183,7 +184,12 @@ static void do_back(GtkWidget *widget, const char *action, GVariant *parameter)
 
 static void do_view(GtkWidget *widget, const char *action, GVariant *parameter)
 {
-	ngw_window_show_view(NGW_WINDOW(widget), g_variant_get_string(parameter, NULL));
+	NgwWindow *self = NGW_WINDOW(widget);
+	const char *name = g_variant_get_string(parameter, NULL);
+
+	ngw_window_show_view(self, name);
+	if (g_str_equal(name, "run")) /* to type a command at once */
+		gtk_widget_grab_focus(adw_view_stack_get_visible_child(self->views));
 }
 
 static void do_retry(GtkWidget *widget, const char *action, GVariant *parameter)
@@ -271,6 +277,54 @@ static void do_start_service(GtkWidget *widget, const char *action, GVariant *pa
 		ngw_toast(widget, _("Start it as root in a terminal: netguardd"), NULL, NULL);
 }
 
+/* --- the end --- */
+
+static gboolean end_quit(gpointer data)
+{
+	g_application_quit(G_APPLICATION(NGW_WINDOW(data)->application));
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean end_close(gpointer data)
+{
+	gtk_window_destroy(GTK_WINDOW(data));
+	return G_SOURCE_REMOVE;
+}
+
+/* Not at once: in libadwaita 1.2 the question still asks its parent after it was answered. */
+static void end_answered(NgwWindow *self, const char *response)
+{
+	if (!g_str_equal(response, "cancel"))
+		g_idle_add_full(G_PRIORITY_DEFAULT_IDLE, g_str_equal(response, "quit") ? end_quit : end_close,
+				g_object_ref(self), g_object_unref);
+}
+
+gboolean ngw_window_may_end(NgwWindow *self, gboolean quits)
+{
+	AdwMessageDialog *question;
+	const char *yes = quits ? "quit" : "close";
+
+	if (!ngw_run_page_is_running(self->run_page))
+		return TRUE;
+	question =
+		ADW_MESSAGE_DIALOG(adw_message_dialog_new(GTK_WINDOW(self), _("End the Command?"),
+							  _("A command still runs on the page Run. It and all that it "
+							    "started ends with this window.")));
+	adw_message_dialog_add_responses(question, "cancel", _("_Cancel"), yes, _("_End It"), NULL);
+	adw_message_dialog_set_response_appearance(question, yes, ADW_RESPONSE_DESTRUCTIVE);
+	adw_message_dialog_set_default_response(question, "cancel");
+	adw_message_dialog_set_close_response(question, "cancel");
+	g_signal_connect_object(question, "response", G_CALLBACK(end_answered), self, G_CONNECT_SWAPPED);
+	gtk_window_present(GTK_WINDOW(question));
+	return FALSE;
+}
+
+static gboolean ngw_window_close_request(GtkWindow *window)
+{
+	return !ngw_window_may_end(NGW_WINDOW(window), FALSE) ||
+	       GTK_WINDOW_CLASS(ngw_window_parent_class)->close_request(window);
+}
+
 /* --- life --- */
 
 static void ngw_window_dispose(GObject *object)
@@ -285,6 +339,7 @@ static void ngw_window_class_init(NgwWindowClass *class)
 	GtkWidgetClass *widget = GTK_WIDGET_CLASS(class);
 
 	G_OBJECT_CLASS(class)->dispose = ngw_window_dispose;
+	GTK_WINDOW_CLASS(class)->close_request = ngw_window_close_request;
 	gtk_widget_class_set_template_from_resource(widget, NGW_RESOURCES "/ui/window.ui");
 	gtk_widget_class_bind_template_child(widget, NgwWindow, toasts);
 	gtk_widget_class_bind_template_child(widget, NgwWindow, leaflet);
@@ -332,7 +387,8 @@ static void window_build(NgwWindow *self)
 					    "network-transmit-receive-symbolic");
 	adw_view_stack_add_titled_with_icon(self->views, ngw_log_page_new(self), "log", _("Log"),
 					    "document-open-recent-symbolic");
-	adw_view_stack_add_titled_with_icon(self->views, ngw_run_page_new(self), "run", _("Run"),
+	self->run_page = NGW_RUN_PAGE(ngw_run_page_new(self));
+	adw_view_stack_add_titled_with_icon(self->views, GTK_WIDGET(self->run_page), "run", _("Run"),
 					    "system-run-symbolic");
 	self->app_page = NGW_APP_PAGE(ngw_app_page_new(self));
 	page = adw_leaflet_append(self->leaflet, GTK_WIDGET(self->app_page));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The window: header, strip, the views Apps, Activity, Log and Run, and the page of one application over them. Wiring only;
- * what a view shows is in its own file.
+ * The window: header, strip, the views Apps, Activity, Log and Run, and the page of one application over them. Wiring
+ * only; what a view shows is in its own file.
  */
 #ifndef NGW_WINDOW_H
 #define NGW_WINDOW_H
@@ -27,6 +27,8 @@ NgwDesktopEntries *ngw_window_entries(NgwWindow *window);
 void ngw_window_add_toast(NgwWindow *window, AdwToast *toast); /* takes it */
 /* Go to the page of one application (by ngw_app_key()), or back to the views. */
 void ngw_window_show_app(NgwWindow *window, const char *key);
+/* Nothing runs on its page Run. Otherwise asks the person, and after a yes closes the window or quits the program. */
+gboolean ngw_window_may_end(NgwWindow *window, gboolean quits);
 void ngw_window_show_view(NgwWindow *window, const char *name); /* "apps", "activity", "log", "run" */
 
 G_END_DECLS
