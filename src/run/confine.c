@@ -2,10 +2,11 @@
 /*
  * Starting the command (confine.h): namespaces, our init, and the one-way steps of the command's process.
  *
- * Order is everything here. init maps its ids before anything else, brings its loopback up, and hides /proc of the outside. The
- * command's process gives up, in this order: new privileges, Landlock's part, capabilities, and with the filter the way to
- * the network; it then tells the launcher the number of the filter's listener and waits until that was taken out of it. Only
- * then it may call execve(). Whatever fails ends the attempt; nothing is started with less than was asked for.
+ * Order is everything here. init maps its ids before anything else, brings its loopback up, and hides /proc of the
+ * outside. The command's process gives up, in this order: new privileges, Landlock's part, capabilities, and with the
+ * filter the way to the network; it then tells the launcher the number of the filter's listener and waits until that
+ * was taken out of it. Only then it may call execve(). Whatever fails ends the attempt; nothing is started with less
+ * than was asked for.
  */
 #include "run/confine.h"
 
@@ -173,8 +174,8 @@ static struct ng_init_message prepare_namespaces(const struct start *start, int 
 	}
 	if (told.a)
 		return told;
-	/* /proc shows the outside until it is our own. Where a container masks parts of /proc that is refused, and what is
-	 * outside stays visible; Landlock and the user namespace still keep it from being touched. */
+	/* /proc shows the outside until it is our own. Where a container masks parts of /proc that is refused, and what
+	 * is outside stays visible; Landlock and the user namespace still keep it from being touched. */
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		told.c = errno;
 	told.b = 2;
@@ -310,7 +311,8 @@ static int await_command(struct ng_confined *ret, char error[static 512])
 	if (result == 0)
 		result = -ready.error;
 	if (result < 0) {
-		say_failed(error, command_steps[ready.step >= 0 && ready.step <= NG_STEP_FILTER ? ready.step : 0], -result);
+		say_failed(error, command_steps[ready.step >= 0 && ready.step <= NG_STEP_FILTER ? ready.step : 0],
+			   -result);
 		return result;
 	}
 	ret->is_killable = ready.is_killable;
@@ -417,8 +419,10 @@ int ng_confine_start(const struct ng_run_options *options, const sigset_t *mask,
 		ng_confine_done(ret);
 		snprintf(why, sizeof why, "%.200s", reason);
 		if (!may_go_down(options, 'B')) {
-			snprintf(error, 512, "Rung A is required and not to be had here: %.200s. Leave --require out to run with a "
-					     "filter alone.", why);
+			snprintf(error, 512,
+				 "Rung A is required and not to be had here: %.200s. Leave --require out to run with a "
+				 "filter alone.",
+				 why);
 			return result;
 		}
 		result = start_at('B', options, mask, ret, reason);
@@ -429,8 +433,10 @@ int ng_confine_start(const struct ng_run_options *options, const sigset_t *mask,
 		ng_confine_done(ret);
 		snprintf(why, sizeof why, "another program already watches this process's system calls");
 		if (!may_go_down(options, 'C') || (missing && !options->has_best_effort)) {
-			snprintf(error, 512, "Only a filter can be had here: %s, so %s. Give --best-effort to run with no network "
-					     "at all.", why, missing ? missing : "rung B, which is required, is not to be had");
+			snprintf(error, 512,
+				 "Only a filter can be had here: %s, so %s. Give --best-effort to run with no network "
+				 "at all.",
+				 why, missing ? missing : "rung B, which is required, is not to be had");
 			return result;
 		}
 		result = start_at('C', options, mask, ret, reason);
@@ -461,7 +467,8 @@ int ng_confine_netns_only(bool has_loopback, char error[static 512])
 	if (unshare(CLONE_NEWNET) < 0) {
 		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
 			result = -errno;
-			snprintf(error, 512, "No network namespace can be made here (%s). It needs user namespaces, or root.",
+			snprintf(error, 512,
+				 "No network namespace can be made here (%s). It needs user namespaces, or root.",
 				 strerror(-result));
 			return result;
 		}
@@ -477,7 +484,9 @@ int ng_confine_netns_only(bool has_loopback, char error[static 512])
 char ng_confine_probe(char why[static 256], bool *ret_is_killable)
 {
 	char *command[] = { (char *)"/proc/self/exe", (char *)"--version", NULL };
-	struct ng_run_options options = { .command = command, .policy.app.profile = NG_PROFILE_OFFLINE, .has_best_effort = true };
+	struct ng_run_options options = { .command = command,
+					  .policy.app.profile = NG_PROFILE_OFFLINE,
+					  .has_best_effort = true };
 	struct ng_confined confined;
 	char error[512] = "", rung;
 	sigset_t mask;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The filter's table and its assembly (filter.h). A rule is one system call with up to one test of an argument; rules are
- * tried in order, the first that fits decides, what no rule names is native. socket() alone has a small program of its own.
+ * The filter's table and its assembly (filter.h). A rule is one system call with up to one test of an argument; rules
+ * are tried in order, the first that fits decides, what no rule names is native. socket() alone has a small program of
+ * its own.
  *
- * What a rule does not name costs nothing: the kernel remembers, per number, the calls that a filter always allows. Runs
- * in the command's process, before execve(), with no power beyond the caller's.
+ * What a rule does not name costs nothing: the kernel remembers, per number, the calls that a filter always allows.
+ * Runs in the command's process, before execve(), with no power beyond the caller's.
  */
 #include "run/filter.h"
 
@@ -47,21 +48,19 @@
 #endif
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an argument is read at its first byte");
 
-#define FILTER_MAX 256 /* instructions; the table below needs about 170 */
-
 enum when {
 	ALWAYS,
-	BROKERED,     /* sockets inside can be the machine's */
-	WALL,	      /* ... or the filter is the only wall */
-	LOCAL,	      /* the profile is Local */
-	LISTENER,     /* rungs A and B */
-	NO_LISTENER,  /* rung C */
+	BROKERED,          /* sockets inside can be the machine's */
+	WALL,              /* ... or the filter is the only wall */
+	LOCAL,             /* the profile is Local */
+	LISTENER,          /* rungs A and B */
+	NO_LISTENER,       /* rung C */
 	OPEN_TO_DEBUGGERS, /* neither Landlock nor a pid namespace keeps processes outside away */
 };
 
 enum test {
 	ANY,
-	ARG_IS,	    /* (int)args[arg] == value */
+	ARG_IS,     /* (int)args[arg] == value */
 	ARG_HAS,    /* (int)args[arg] & value */
 	ARG_IS_NOT, /* (int)args[arg] != value */
 	ARG_IS_SET, /* args[arg] != 0, all 64 bits */
@@ -81,7 +80,8 @@ struct rule {
 #define NEW_NAMESPACES ((uint32_t)(CLONE_NEWUSER | CLONE_NEWNET))
 
 static const struct rule rules[] = {
-	/* Addresses. Of sendto() only the form without one is native: with flags, so that it cannot open a connection. */
+	/* Addresses. Of sendto() only the form without one is native: with flags, so that it cannot open a connection.
+	 */
 	{ SYS_connect, LISTENER, ANY, 0, 0, NOTIFY },
 	{ SYS_connect, NO_LISTENER, ANY, 0, 0, EACCES },
 	{ SYS_bind, LISTENER, ANY, 0, 0, NOTIFY },
@@ -123,8 +123,8 @@ static const struct rule rules[] = {
 	{ SYS_ioctl, ALWAYS, ARG_IS, 1, TIOCLINUX, EPERM },
 };
 
-/* setsockopt(): what would take the broker's filter off a socket, lead its packets elsewhere than their address says, or open a
- * connection by writing. */
+/* setsockopt(): what would take the broker's filter off a socket, lead its packets elsewhere than their address says,
+ * or open a connection by writing. */
 static const struct {
 	enum when when;
 	uint32_t level, name;
@@ -153,7 +153,7 @@ static const struct {
 };
 
 struct program {
-	struct sock_filter code[FILTER_MAX];
+	struct sock_filter *code;
 	unsigned short n;
 	bool is_full;
 	bool is_brokered, is_local, is_refused_by_broker, has_listener, has_wall, has_debuggers;
@@ -161,7 +161,7 @@ struct program {
 
 static void emit(struct program *program, uint16_t code, uint8_t jump_true, uint8_t jump_false, uint32_t k)
 {
-	if (program->n == FILTER_MAX) {
+	if (program->n == NG_FILTER_MAX) {
 		program->is_full = true;
 		return;
 	}
@@ -256,8 +256,8 @@ static void emit_options(struct program *program)
 	program->code[start].jf = (uint8_t)(program->n - start - 1);
 }
 
-/* Of the Internet families: TCP, UDP and ICMP datagrams. All else is refused as a kernel without it would, so that programs fall
- * back: MPTCP to TCP. Never returns to the instructions after it. */
+/* Of the Internet families: TCP, UDP and ICMP datagrams. All else is refused as a kernel without it would, so that
+ * programs fall back: MPTCP to TCP. Never returns to the instructions after it. */
 static void emit_socket_inet(struct program *program, bool is_ipv6, int go)
 {
 	const uint32_t icmp = is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
@@ -293,7 +293,9 @@ static void close_jump(struct program *program, unsigned short from)
 static void emit_socket(struct program *program)
 {
 	/* What a permitted kind of Internet socket comes to; -1 is native. */
-	const int go = !program->has_listener ? EACCES : program->is_brokered || program->is_refused_by_broker ? NOTIFY : -1;
+	const int go = !program->has_listener                                  ? EACCES
+		       : program->is_brokered || program->is_refused_by_broker ? NOTIFY
+									       : -1;
 	const unsigned short start = program->n;
 	unsigned short jump;
 
@@ -346,9 +348,11 @@ static void assemble(struct program *program)
 	emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
 }
 
-int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable)
+int ng_filter_make(const struct ng_run_policy *policy, char rung, bool has_landlock,
+		   struct sock_filter ret_code[static NG_FILTER_MAX])
 {
 	struct program program = {
+		.code = ret_code,
 		.is_brokered = ng_run_policy_is_brokered(policy),
 		.is_local = policy->app.profile == NG_PROFILE_LOCAL,
 		.is_refused_by_broker = policy->has_no_net,
@@ -356,20 +360,28 @@ int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_la
 		.has_wall = rung != 'A' || ng_run_policy_is_brokered(policy),
 		.has_debuggers = rung != 'A' && !has_landlock,
 	};
-	struct sock_fprog fprog = { .filter = program.code };
+
+	assemble(&program);
+	return program.is_full ? -E2BIG : program.n;
+}
+
+int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable)
+{
+	struct sock_filter code[NG_FILTER_MAX];
+	const int n = ng_filter_make(policy, rung, has_landlock, code);
+	const struct sock_fprog fprog = { .len = (unsigned short)n, .filter = code };
 	/* Without SPEC_ALLOW older kernels slow the program down with mitigations that are of no use here. */
 	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	long listener;
 
-	assemble(&program);
-	if (program.is_full)
-		return -E2BIG;
-	fprog.len = program.n;
+	if (n < 0)
+		return n;
 	*ret_is_killable = false;
-	if (!program.has_listener)
+	if (rung == 'C')
 		return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog) < 0 ? -errno : 0;
 	flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
+	listener =
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
 	if (listener >= 0)
 		*ret_is_killable = true;
 	else if (errno == EINVAL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Our init (init.h): process 1 of the confinement's namespaces on rung A, a subreaper elsewhere. It is not confined itself,
- * and cannot be debugged from inside: it is not dumpable. It does three things: reap, make a socket when the launcher
- * asks, and end. On rung A the kernel ends everything inside with it; elsewhere it ends what descends from it.
+ * Our init (init.h): process 1 of the confinement's namespaces on rung A, a subreaper elsewhere. It is not confined
+ * itself, and cannot be debugged from inside: it is not dumpable. It does three things: reap, make a socket when the
+ * launcher asks, and end. On rung A the kernel ends everything inside with it; elsewhere it ends what descends from it.
  */
 #include "run/init.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The second lock (landlock.h). The system calls have no wrappers in glibc; Debian 12's header ends at ABI 2, so what came
- * later is declared here, from Documentation/userspace-api/landlock.rst. Runs in the command's process.
+ * The second lock (landlock.h). The system calls have no wrappers in glibc; Debian 12's header ends at ABI 2, so what
+ * came later is declared here, from Documentation/userspace-api/landlock.rst. Runs in the command's process.
  */
 #include "run/landlock.h"
 
@@ -14,10 +14,10 @@
 
 #include "base/cleanup.h"
 
-#define ACCESS_NET_BIND_TCP (UINT64_C(1) << 0)	      /* ABI 4 */
+#define ACCESS_NET_BIND_TCP (UINT64_C(1) << 0)        /* ABI 4 */
 #define ACCESS_NET_CONNECT_TCP (UINT64_C(1) << 1)     /* ABI 4 */
 #define SCOPE_ABSTRACT_UNIX_SOCKET (UINT64_C(1) << 0) /* ABI 6 */
-#define SCOPE_SIGNAL (UINT64_C(1) << 1)		      /* ABI 6 */
+#define SCOPE_SIGNAL (UINT64_C(1) << 1)               /* ABI 6 */
 
 #define ABI_NET 4
 #define ABI_SCOPE 6
@@ -25,7 +25,7 @@
 struct ruleset {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net; /* ABI 4 */
-	uint64_t scoped;	     /* ABI 6 */
+	uint64_t scoped;             /* ABI 6 */
 };
 
 int ng_landlock_abi(void)
@@ -35,8 +35,8 @@ int ng_landlock_abi(void)
 	return abi < 0 ? 0 : (int)abi;
 }
 
-/* Before ABI 4 a domain must restrict some way of using files. Making block devices is one that nobody without the power
- * to circumvent us has anyhow; the domain is there for what it keeps debuggers from. */
+/* Before ABI 4 a domain must restrict some way of using files. Making block devices is one that nobody without the
+ * power to circumvent us has anyhow; the domain is there for what it keeps debuggers from. */
 static struct ruleset ruleset_for(int abi, bool has_tcp)
 {
 	struct ruleset ruleset = { 0 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The launcher: `netguard run`, `sandbox`, and the door to everything else that `netguard` does. Runs as the caller and never
- * gains anything; as root it gives up what supervising does not need.
+ * The launcher: `netguard run`, `sandbox`, and the door to everything else that `netguard` does. Runs as the caller and
+ * never gains anything; as root it gives up what supervising does not need.
  *
- * `netguard` is this small program, because `netguard run` is to start as fast as what it starts: any other verb is handed to
- * netguard-verbs, which is linked with GLib.
+ * `netguard` is this small program, because `netguard run` is to start as fast as what it starts: any other verb is
+ * handed to netguard-verbs, which is linked with GLib.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,8 +60,8 @@ static int hand_over(char **argv)
 		execv(path, argv);
 	}
 	execv(NG_LIBEXEC_DIR "/netguard-verbs", argv);
-	fprintf(stderr, "netguard: %s/netguard-verbs cannot be started: %s. Install Network Guard again.\n", NG_LIBEXEC_DIR,
-		strerror(errno));
+	fprintf(stderr, "netguard: %s/netguard-verbs cannot be started: %s. Install Network Guard again.\n",
+		NG_LIBEXEC_DIR, strerror(errno));
 	return EXIT_OWN_FAULT;
 }
 
@@ -86,7 +86,8 @@ static bool has_socket_among_standard(const struct ng_run_options *options)
 		if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode) || is_kept(options, fd))
 			continue;
 		fprintf(stderr,
-			"netguard run: Standard %s is a socket, which would lead past the confinement. Give --keep-fd %d if the command is to "
+			"netguard run: Standard %s is a socket, which would lead past the confinement. Give --keep-fd "
+			"%d if the command is to "
 			"have it, or put a pipe (| cat) or a file there.\n",
 			names[fd], fd);
 		return true;
@@ -139,12 +140,14 @@ static void leave_pipes(void)
 
 static int bind_loopback(int type, uint16_t *ret_port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(*ret_port) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr = { htonl(INADDR_LOOPBACK) },
+				       .sin_port = htons(*ret_port) };
 	socklen_t size = sizeof address;
 	ng_auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
-	    (type == SOCK_STREAM && listen(fd, 16) < 0))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 || (type == SOCK_STREAM && listen(fd, 16) < 0))
 		return -errno;
 	*ret_port = ntohs(address.sin_port);
 	return ng_steal_fd(&fd);
@@ -222,7 +225,8 @@ static int supervise(const struct ng_run_options *options, struct ng_record *rec
 		status = ng_supervise(&run, confined, &exec_error);
 	}
 	if (status < 0) {
-		fprintf(stderr, "netguard run: The command was ended: supervising it failed (%s).\n", strerror(-status));
+		fprintf(stderr, "netguard run: The command was ended: supervising it failed (%s).\n",
+			strerror(-status));
 		status = EXIT_OWN_FAULT;
 	}
 	if (exec_error)
@@ -244,7 +248,8 @@ static int run_command(const struct ng_run_options *options)
 	int status;
 
 	if (missing) {
-		fprintf(stderr, "netguard run: There is no open descriptor %d to keep. Leave --keep-fd %d out.\n", *missing, *missing);
+		fprintf(stderr, "netguard run: There is no open descriptor %d to keep. Leave --keep-fd %d out.\n",
+			*missing, *missing);
 		return EXIT_OWN_FAULT;
 	}
 	if (has_socket_among_standard(options))
@@ -293,8 +298,8 @@ static int probe(void)
 	const char rung = ng_confine_probe(why, &is_killable);
 
 	/* `why` is made of our own words and strerror()'s: nothing to escape */
-	printf("{\"rung\":\"%c\",\"why\":\"%s\",\"landlock\":%d,\"killable\":%s}\n", rung ? rung : '-', why, ng_landlock_abi(),
-	       is_killable ? "true" : "false");
+	printf("{\"rung\":\"%c\",\"why\":\"%s\",\"landlock\":%d,\"killable\":%s}\n", rung ? rung : '-', why,
+	       ng_landlock_abi(), is_killable ? "true" : "false");
 	return rung ? 0 : 1;
 }
 

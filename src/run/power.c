@@ -12,8 +12,8 @@
 
 /* Files and ids, as installers and servers need them, and ports below 1024. */
 static const unsigned char kept[] = {
-	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,  CAP_KILL,
-	CAP_SETGID, CAP_SETUID,	      CAP_SETPCAP, CAP_SETFCAP, CAP_NET_BIND_SERVICE,
+	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,  CAP_KILL,
+	CAP_SETGID, CAP_SETUID,       CAP_SETPCAP, CAP_SETFCAP, CAP_NET_BIND_SERVICE,
 };
 
 int ng_power_give_up(void)
@@ -24,8 +24,9 @@ int ng_power_give_up(void)
 
 	for (size_t i = 0; i < sizeof kept; i++)
 		keep[kept[i] / 32] |= 1u << (kept[i] % 32);
-	/* Not out of the bounding set: execve() of a program with file capabilities would fail (ping). With no_new_privs nothing of
-	 * it can be gained: what a file would give is cut to what its caller had (capabilities(7)). */
+	/* Not out of the bounding set: execve() of a program with file capabilities would fail (ping). With
+	 * no_new_privs nothing of it can be gained: what a file would give is cut to what its caller had
+	 * (capabilities(7)). */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return -errno;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor's loop (supervise.h): signals, our init, the broker's calls, the stub, the record. Whatever wants to wait
- * has a deadline here.
+ * The supervisor's loop (supervise.h): signals, our init, the broker's calls, the stub, the record. Whatever wants to
+ * wait has a deadline here.
  *
- * Signals. All are blocked and read from a signalfd. What the terminal sends reaches the command without us, since it is in our
- * process group; what somebody sends to the launcher alone is passed on. When the command is stopped by the terminal we
- * stop ourselves, so that the shell which started us sees its job stopped; SIGCONT reaches the whole group.
+ * Signals. All are blocked and read from a signalfd. What the terminal sends reaches the command without us, since it
+ * is in our process group; what somebody sends to the launcher alone is passed on. When the command is stopped by the
+ * terminal we stop ourselves, so that the shell which started us sees its job stopped; SIGCONT reaches the whole group.
  */
 #include "run/supervise.h"
 
@@ -35,7 +35,7 @@ struct loop {
 	struct ng_run *run;
 	struct ng_confined *confined;
 	int signals;
-	int status;	/* wait status of the command, once has_ended */
+	int status;     /* wait status of the command, once has_ended */
 	bool has_ended; /* the command, or what it ran in */
 	int exec_error; /* errno of execve(), or 0 */
 	int64_t flush_ms;
@@ -86,7 +86,8 @@ static void init_ready(struct loop *loop)
 	int fds[1];
 
 	for (;;) {
-		const int result = ng_message_receive(loop->run->init_fd, &message, sizeof message, fds, 1, NULL, MSG_DONTWAIT);
+		const int result =
+			ng_message_receive(loop->run->init_fd, &message, sizeof message, fds, 1, NULL, MSG_DONTWAIT);
 
 		if (result == -EAGAIN)
 			return;
@@ -118,7 +119,8 @@ static int await_made(struct ng_run *run, int *ret_fd)
 		if (left <= 0 || poll(&polled, 1, (int)left) <= 0)
 			return -ETIMEDOUT;
 		/* Only what answers us is taken; the rest stays and is read by the loop. */
-		if (recv(run->init_fd, &message, sizeof message, MSG_PEEK) == sizeof message && message.type != NG_INIT_MADE) {
+		if (recv(run->init_fd, &message, sizeof message, MSG_PEEK) == sizeof message &&
+		    message.type != NG_INIT_MADE) {
 			if (message.type == NG_INIT_EXITED)
 				return -ESRCH;
 			ng_message_receive(run->init_fd, &message, sizeof message, NULL, 0, NULL, 0);

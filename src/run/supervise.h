@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor: one thread, one epoll, nothing that waits. It is the launcher itself after the command was started; it
- * lives in the machine's own network, as the caller, with no capability, and it alone creates sockets that reach anything.
+ * The supervisor: one thread, one epoll, nothing that waits. It is the launcher itself after the command was started;
+ * it lives in the machine's own network, as the caller, with no capability, and it alone creates sockets that reach
+ * anything.
  */
 #ifndef NG_RUN_SUPERVISE_H
 #define NG_RUN_SUPERVISE_H
@@ -34,25 +35,25 @@ struct ng_run {
 	struct ng_names *names; /* never NULL */
 	struct ng_prefixes *prefixes;
 	struct ng_broker *broker;
-	struct ng_stub *stub;	/* NULL: no names are resolved (plain Offline) */
-	uint16_t stub_port;	/* rung B: the stub's port on 127.0.0.1; else 0 */
-	char rung;		/* 'A', 'B', 'C' */
-	int listener;		/* seccomp's; -1 on rung C */
-	bool is_killable;	/* only deadly signals end a call that we have received (Linux 5.19) */
+	struct ng_stub *stub; /* NULL: no names are resolved (plain Offline) */
+	uint16_t stub_port;   /* rung B: the stub's port on 127.0.0.1; else 0 */
+	char rung;            /* 'A', 'B', 'C' */
+	int listener;         /* seccomp's; -1 on rung C */
+	bool is_killable;     /* only deadly signals end a call that we have received (Linux 5.19) */
 	int epoll;
-	int init_fd;		/* to our init inside the confinement */
+	int init_fd; /* to our init inside the confinement */
 	pid_t init_pid;
-	pid_t command_pid;	/* in our pid namespace */
+	pid_t command_pid; /* in our pid namespace */
 };
 
-/* A socket made inside the confinement's network (rung A: asks init and waits for it, bounded; B: socket()). A descriptor
- * with FD_CLOEXEC, or negative errno. */
+/* A socket made inside the confinement's network (rung A: asks init and waits for it, bounded; B: socket()). A
+ * descriptor with FD_CLOEXEC, or negative errno. */
 int ng_run_inside_socket(struct ng_run *run, int family, int type, int protocol);
 
 struct ng_confined;
 
-/* Lets the command go and serves it until it has ended. Signals must be blocked. Its exit status as a shell has it, and errno
- * of execve() or 0; or negative errno: the loop itself failed, end what is inside. */
+/* Lets the command go and serves it until it has ended. Signals must be blocked. Its exit status as a shell has it, and
+ * errno of execve() or 0; or negative errno: the loop itself failed, end what is inside. */
 int ng_supervise(struct ng_run *run, struct ng_confined *confined, int *ret_exec_error);
 
 #endif
