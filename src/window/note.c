@@ -6,6 +6,18 @@
 
 #include "api/client.h"
 
+/* GTK 4.8 gives the bar's own button an icon and no name. */
+static void name_close_button(GtkWidget *widget)
+{
+	if (GTK_IS_BUTTON(widget) && gtk_widget_has_css_class(widget, "close")) {
+		gtk_widget_set_tooltip_text(widget, _("Close this note"));
+		gtk_accessible_update_property(GTK_ACCESSIBLE(widget), GTK_ACCESSIBLE_PROPERTY_LABEL,
+					       _("Close this note"), -1);
+	}
+	for (GtkWidget *child = gtk_widget_get_first_child(widget); child; child = gtk_widget_get_next_sibling(child))
+		name_close_button(child);
+}
+
 static GtkWidget *note_label(GtkInfoBar *bar, GtkWidget **ret_icon)
 {
 	GtkWidget *label = g_object_get_data(G_OBJECT(bar), "note-label");
@@ -20,6 +32,7 @@ static GtkWidget *note_label(GtkInfoBar *bar, GtkWidget **ret_icon)
 		gtk_widget_set_hexpand(label, TRUE);
 		gtk_widget_set_valign(icon, GTK_ALIGN_START);
 		gtk_accessible_update_state(GTK_ACCESSIBLE(icon), GTK_ACCESSIBLE_STATE_HIDDEN, TRUE, -1);
+		name_close_button(GTK_WIDGET(bar));
 		gtk_info_bar_add_child(bar, icon);
 		gtk_info_bar_add_child(bar, label);
 		g_object_set_data(G_OBJECT(bar), "note-label", label);
