@@ -147,9 +147,9 @@ static bool is_at_published(const struct ng_publish *publish, const struct ng_fl
 	return publish && memcmp(publish->addr, flow->addr, 16) == 0;
 }
 
-/* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: the server's
- * packets live for one hop, so that neighbours hear it and nobody behind a router does. The seccomp filter keeps the
- * program from changing it. Other profiles have no such measure: there a server is refused. */
+/* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: the
+ * server's packets live for one hop, so that neighbours hear it and nobody behind a router does. The seccomp filter
+ * keeps the program from changing it. Other profiles have no such measure: there a server is refused. */
 static int keep_to_neighbours(const struct ng_broker *broker, const struct ng_sock *sock)
 {
 	const int one = 1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The broker answers the system calls that name an address. For each it copies what the caller points to ONCE, decides on its
- * own copy, acts itself on a duplicate of the caller's descriptor, and returns the result. It never tells the kernel to
- * continue a call: what another thread writes meanwhile changes nothing.
+ * The broker answers the system calls that name an address. For each it copies what the caller points to ONCE, decides
+ * on its own copy, acts itself on a duplicate of the caller's descriptor, and returns the result. It never tells the
+ * kernel to continue a call: what another thread writes meanwhile changes nothing.
  *
- * Which calls arrive is the filter's table (filter.h): socket (brokered only), connect, bind, listen (brokered only), sendto
- * with an address, sendmsg, sendmmsg. Runs in the supervisor.
+ * Which calls arrive is the filter's table (filter.h): socket (brokered only), connect, bind, listen (brokered only),
+ * sendto with an address, sendmsg, sendmmsg. Runs in the supervisor.
  */
 #ifndef NG_RUN_BROKER_H
 #define NG_RUN_BROKER_H

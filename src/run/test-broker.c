@@ -9,15 +9,11 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -31,11 +27,8 @@
 
 #include "base/cleanup.h"
 #include "run/broker.h"
+#include "run/filter.h"
 #include "run/names.h"
-
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
 
 #define CHECK(is_so)                                                                                                   \
 	do {                                                                                                           \
@@ -48,31 +41,13 @@
 
 /* --- the harness --- */
 
-static const int notified[] = { SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_sendto, SYS_sendmsg, SYS_sendmmsg };
-#define N_NOTIFIED (sizeof notified / sizeof *notified)
-
-static int install_filter(void)
+/* The launcher's own, as on rung B. */
+static int install_filter(const struct ng_run_policy *policy)
 {
-	struct sock_filter code[2 * N_NOTIFIED + 9] = { { BPF_LD | BPF_W | BPF_ABS, 0, 0,
-							  offsetof(struct seccomp_data, nr) } };
-	struct sock_fprog fprog = { .filter = code };
-	unsigned n = 1;
+	bool is_killable;
 
-	/* socket() of the Internet families only, sendto() with an address only. */
-	code[n++] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 0, 3, SYS_socket };
-	code[n++] = (struct sock_filter){ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, args) };
-	code[n++] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AF_INET };
-	code[n++] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
-	code[n++] = (struct sock_filter){ BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr) };
-	for (unsigned i = 0; i < N_NOTIFIED; i++) {
-		code[n++] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 0, 1, (uint32_t)notified[i] };
-		code[n++] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF };
-	}
-	code[n++] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
-	fprog.len = (unsigned short)n;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			    SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
+	return ng_filter_install(policy, 'B', true, &is_killable);
 }
 
 struct fixture {
@@ -160,7 +135,7 @@ static void confine(struct fixture *fixture, void (*inside)(const char *folder))
 	g_assert_cmpint(pipe(go), ==, 0);
 	pid = fork();
 	if (pid == 0) {
-		number = install_filter();
+		number = install_filter(&fixture->options.policy);
 		CHECK(write(pipes[1], &number, sizeof number) == sizeof number);
 		CHECK(read(go[0], &number, 1) == 1);
 		inside(fixture->folder);
