@@ -112,7 +112,7 @@ class Suite:
                 expect(vector in lines, f"the probe says what happened: {run}")
                 port, said = lines[vector]
                 expect(said not in ("ok", "hung"), f"the probe said {said}")
-                if group in GOOD_REFUSALS:
+                if group in GOOD_REFUSALS and rung != "C":  # there the filter refuses the socket
                     expect(said in GOOD_REFUSALS[group] or said == before, f"the probe said {said}")
                 if group in ON_RECORD and rung != "C" and (said != before or said == "ENETUNREACH"):
                     expect(record_of(run, vector, port), f"port {port} is on record; the probe said {said}; {len(run.records)} records")
@@ -168,7 +168,7 @@ class Suite:
                             f"call lead nowhere over IPv{family}", blocks=True):
             expect_equal(packets.everything("inet"), 0, f"packets at the Internet peer ({run.lines()})")
             expect_equal(len(run.lines()), len(self.lab.vectors("flip")), f"vectors that ended: {run}")
-            expect(all("passed" in said for _port, said in run.lines().values()), str(run.lines()))
+            expect(all("passed" in said or rung == "C" for _port, said in run.lines().values()), str(run.lines()))
             if profile != "offline":
                 expect(packets.programs("lan") > 0, f"the allowed half arrives ({packets})")
 
