@@ -117,7 +117,7 @@ static int take_host(const char *text, char *host, struct parts *parts, char *er
 	if (strlen(host) >= HOST_MAX)
 		return ng_run_say(error, -EINVAL, "--allow: the name is longer than %d characters, which no host's is.",
 				  HOST_MAX - 1);
-	strcpy(parts->host, host);
+	memcpy(parts->host, host, strlen(host) + 1);
 	return 0;
 }
 
@@ -379,7 +379,7 @@ int ng_run_allow_parse(const char *text, struct ng_run_policy *policy, char erro
 	}
 	if (strlen(text) >= sizeof(copy))
 		return ng_run_say(error, -EINVAL, "--allow: \"%.40s...\" is too long for a host.", text);
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	if (strstr(text, "://"))
 		return refuse_host(text, &parts, error);
 	r = split(text, copy, &parts, error);

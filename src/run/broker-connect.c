@@ -185,7 +185,7 @@ static long connect_netlink(struct ng_broker *broker, struct ng_call *call, stru
 long ng_broker_connect(struct ng_broker *broker, struct ng_call *call)
 {
 	struct ng_sock sock NG_CLEANUP(ng_sock_done) = { .fd = -1 };
-	struct ng_address address;
+	struct ng_address address = { .len = 0 };
 	int result = ng_call_socket(broker, call, (int)call->args[0], &sock);
 
 	if (result == 0)

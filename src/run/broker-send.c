@@ -376,7 +376,7 @@ static long send_one(struct ng_broker *broker, struct ng_call *call, struct ng_s
 long ng_broker_sendmsg(struct ng_broker *broker, struct ng_call *call)
 {
 	struct ng_sock sock NG_CLEANUP(ng_sock_done) = { .fd = -1 };
-	struct msghdr header;
+	struct msghdr header = { 0 };
 	int result = ng_call_socket(broker, call, (int)call->args[0], &sock);
 
 	if (result == 0)

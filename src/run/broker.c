@@ -399,7 +399,7 @@ static void copy_bind(const struct ng_sock *from, int to, bool to_inside)
 	else
 		return;
 	if (to_inside || is_any)
-		bind(to, &local.any, local.len);
+		(void)!bind(to, &local.any, local.len); /* what can be kept of the old socket */
 }
 
 int ng_sock_swap(struct ng_broker *broker, const struct ng_call *call, struct ng_sock *sock, bool to_inside)

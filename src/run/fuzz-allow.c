@@ -20,7 +20,7 @@ static void check_refused(const struct ng_run_policy *policy, const char *error)
 {
 	static const struct ng_run_policy nothing;
 
-	MUST(memcmp(policy, &nothing, sizeof(nothing)) == 0);
+	MUST(memcmp((const char *)policy, (const char *)&nothing, sizeof(nothing)) == 0);
 	MUST(*error && strlen(error) < NG_RUN_ERROR_MAX);
 	for (; *error; error++)
 		MUST((unsigned char)*error >= 0x20 && *error != 0x7f);
@@ -61,7 +61,7 @@ static void check_publish(const char *text)
 	MUST(policy.n_publish == 1 && policy.publish[0].port);
 	ng_run_publish_text(&policy.publish[0], words);
 	MUST(ng_run_publish_parse(words, &again, error) == 0);
-	MUST(memcmp(&policy, &again, sizeof(policy)) == 0);
+	MUST(memcmp((const char *)&policy, (const char *)&again, sizeof(policy)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

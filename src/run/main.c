@@ -56,7 +56,7 @@ static int hand_over(char **argv)
 
 	if (n > 0) {
 		path[n] = '\0';
-		strcpy(strrchr(path, '/') + 1, "netguard-verbs"); /* the build tree */
+		memcpy(strrchr(path, '/') + 1, "netguard-verbs", sizeof "netguard-verbs"); /* the build tree */
 		execv(path, argv);
 	}
 	execv(NG_LIBEXEC_DIR "/netguard-verbs", argv);

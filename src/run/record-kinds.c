@@ -72,8 +72,8 @@ static bool keep_texts(struct ng_attempt *attempt)
 	for (size_t i = 0; i < 4; i++) {
 		if (!texts[i])
 			continue;
-		*kept[i] = strcpy(block, texts[i]);
-		block += strlen(texts[i]) + 1;
+		*kept[i] = block;
+		block = stpcpy(block, texts[i]) + 1;
 	}
 	return true;
 }

@@ -327,7 +327,7 @@ int ng_task_open(pid_t tid, const char *name)
 
 bool ng_task_fd_is_cloexec(pid_t tid, int number)
 {
-	char path[64], text[512];
+	char path[64], text[512] = "";
 
 	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)tid, number);
 	if (read_text(path, text, sizeof text) < 0)

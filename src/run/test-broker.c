@@ -201,7 +201,7 @@ static struct sockaddr_un unix_address(const char *folder)
 
 static void connect_inside(const char *folder)
 {
-	struct sockaddr_in addr, peer;
+	struct sockaddr_in addr = { 0 }, peer = { 0 };
 	socklen_t len = sizeof peer;
 	const int listener = make_listener(8, &addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;

@@ -88,7 +88,7 @@ void ng_unix_known_free(struct ng_unix_known *known)
 
 int ng_unix_known_add(struct ng_unix_known *known, int fd)
 {
-	struct identity identity;
+	struct identity identity = { 0 };
 	const int result = identify(fd, "", AT_EMPTY_PATH, &identity, NULL);
 
 	if (result == 0)
@@ -99,7 +99,7 @@ int ng_unix_known_add(struct ng_unix_known *known, int fd)
 bool ng_unix_known_is_inside(const struct ng_unix_known *known, int fd)
 {
 	const uint64_t n = known->n_inodes < NG_UNIX_INODES ? known->n_inodes : NG_UNIX_INODES;
-	struct identity identity;
+	struct identity identity = { 0 };
 
 	if (identify(fd, "", AT_EMPTY_PATH, &identity, NULL) < 0)
 		return false;
@@ -112,8 +112,8 @@ bool ng_unix_known_is_inside(const struct ng_unix_known *known, int fd)
 
 bool ng_unix_known_is_allowed(const struct ng_unix_known *known, int fd)
 {
-	struct identity identity, named;
-	unsigned links;
+	struct identity identity = { 0 }, named = { 0 };
+	unsigned links = 0;
 
 	if (identify(fd, "", AT_EMPTY_PATH, &identity, &links) < 0)
 		return false;

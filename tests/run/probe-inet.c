@@ -529,7 +529,8 @@ static long from_vfork(void)
 {
 	static volatile long result = -ECHILD;
 
-	if (vfork() == 0) {
+	/* vfork() by its flags: what it does besides is more than a child of the library's may. */
+	if (syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, 0) == 0) {
 		result = udp_sendto();
 		_exit(0);
 	}
