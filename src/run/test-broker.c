@@ -331,7 +331,7 @@ static void race_inside(const char *folder)
 	flipped = loopback(9);
 	CHECK(pthread_create(&thread, NULL, flip, NULL) == 0);
 	for (int i = 0; i < 20000; i++) {
-		struct sockaddr_in peer;
+		struct sockaddr_in peer = { 0 };
 		socklen_t len = sizeof peer;
 
 		if (connect(fd, (void *)&flipped, sizeof flipped) < 0) {
@@ -624,7 +624,7 @@ static void *accept_after_signal(void *unused)
 
 static void interrupted_inside(const char *folder)
 {
-	struct sockaddr_in addr;
+	struct sockaddr_in addr = { 0 };
 	const struct timeval soon = { 0, 50000 };
 	pthread_t thread;
 	int fd;
