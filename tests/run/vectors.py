@@ -9,10 +9,12 @@ nothing, and is noted. Refused attempts must be on record.
 
 import os
 import socket
+import subprocess
 import sys
 
 from runlab import (ECHO, INET4, INET6, LAN4, LAN6, PEOPLE, ROOT, USER, RunLab, expect, inside, require_run, run_quiet)
 from lab import CLIENT4, CLIENT6, NAT64, SHARED4, SIX_TO_FOUR  # pylint: disable=wrong-import-order
+from agent import Agent  # pylint: disable=wrong-import-order
 from tap import Tap, expect_equal
 
 NEAR, FAR = {4: LAN4, 6: LAN6}, {4: INET4, 6: INET6}
@@ -347,6 +349,38 @@ class Suite:
                     expect_equal(seen, 0, f"packets and visits (the probe said {results})")
                     expect(own or profile == "offline" or "ok" not in results, f"the probe said {results}")
 
+    def reached(self, profile, who, rung):
+        """Being reached instead of reaching, TCP with and without bind(), and UDP (row 26)."""
+        uid, person = who
+        may = {"online": ("lan", "inet"), "local": ("lan",)}.get(profile, ())
+        words = self.lab.confined(PROFILES[profile], [], uid, rung)
+        agent = Agent(self.lab, "python3", argv=words, env=self.lab.environment(uid), stderr=subprocess.DEVNULL)
+        agent.errno("l = socket.socket(socket.AF_INET6); l.setsockopt(41, 26, 0); l.setsockopt(1, 2, 1); l.bind(('::', 8082)); l.listen(8)")
+        agent.errno("n = socket.socket(socket.AF_INET6); n.setsockopt(41, 26, 0); n.listen(8)")
+        agent.errno("d = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); d.setsockopt(41, 26, 0); d.settimeout(0.4); d.bind(('::', 8082))")
+        port = 0 if agent.errno("n.getsockname()") else agent.call("n.getsockname()[1]")
+        for family, host in ((socket.AF_INET, CLIENT4), (socket.AF_INET6, CLIENT6)):
+            with self.tap.point(f"{profile}, rung {rung}, {person}: a program that listens at {host} is reached from {' and '.join(may) or 'nowhere'}",
+                                blocks=profile != "online"):
+                for peer in ("lan", "inet"):
+                    with inside(peer):
+                        stream, unbound, datagrams = socket.socket(family), socket.socket(family), socket.socket(family, socket.SOCK_DGRAM)
+                    with stream, unbound, datagrams, self.lab.counting(peer) as packets:
+                        stream.settimeout(0.5)
+                        unbound.settimeout(0.5)
+                        by_tcp = stream.connect_ex((host, 8082)) == 0
+                        without_bind = port > 0 and unbound.connect_ex((host, port)) == 0
+                        datagrams.sendto(b"knock", (host, 8082))
+                        by_udp = agent.errno("m, w = d.recvfrom(100); d.sendto(b'hi', w)") == ""
+                    if profile == "allow" and rung == "B" and peer == "lan":  # no network of its own: an allowed peer may answer, so it may ask
+                        expect(not by_tcp and not without_bind, "from lan: TCP")
+                        continue
+                    expect_equal((by_tcp, by_udp), (peer in may, peer in may), f"from {peer}: TCP and UDP")
+                    if peer not in may:
+                        expect(not without_bind, f"from {peer}: a socket that listens without bind()")
+                        expect_equal(packets.programs(peer), 0, f"packets back to {peer} ({packets})")
+        agent.end()
+
     def loopback_visits(self):
         peer = self.lab.peers["client"]
         return peer.connections + len(peer.received)
@@ -385,6 +419,8 @@ def check_profile(suite, profile, who, rung):
     suite.processes(profile, who, rung)
     suite.kinds(profile, who, rung)
     suite.inherited(profile, who, rung)
+    if rung != "C":
+        suite.reached(profile, who, rung)
     if who[0] == ROOT:
         suite.machine(profile, rung)
 
@@ -399,6 +435,7 @@ def main():
     suite = Suite(lab, tap)
     suite.ways = os.path.join(lab.dir, "bin", "ways")
     lab.app("ways", lab.helper("ways"))
+    lab.app("python3", "/usr/bin/python3")
     for profile in profiles:
         for rung in rungs:
             if rung == "C" and profile != "offline":
