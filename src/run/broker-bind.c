@@ -44,28 +44,53 @@ static long bind_now(const struct ng_sock *sock, const struct ng_address *addres
 	return ng_result(bind(sock->fd, &address->any, address->len));
 }
 
-/* The address of a --publish, as this socket can take it. */
-static int aim_at_published(const struct ng_sock *sock, const struct ng_publish *publish, struct ng_address *address)
+/* A server that listens on every address opens one socket for each version. The one of the version that --publish does
+ * not name is for this machine; both are for all where the published address is every address. */
+static void other_version(const struct ng_publish *publish, bool is_ipv4, uint8_t ret_addr[static 16])
 {
-	const bool is_ipv4 = memcmp(publish->addr, any_v4, 12) == 0;
+	static const uint8_t loopback_v4[16] = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
+			     loopback_v6[16] = { [15] = 1 };
+	const bool is_everybody = memcmp(publish->addr, any_v4, 16) == 0 || memcmp(publish->addr, any_v6, 16) == 0;
+
+	memcpy(ret_addr, is_ipv4 ? (is_everybody ? any_v4 : loopback_v4) : (is_everybody ? any_v6 : loopback_v6), 16);
+}
+
+static bool is_v6only(const struct ng_sock *sock)
+{
 	int v6only = 0;
 	socklen_t len = sizeof v6only;
 
+	return sock->domain == AF_INET6 && getsockopt(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 &&
+	       v6only;
+}
+
+/* The address of a --publish, as this socket can take it. */
+static void published_address(const struct ng_sock *sock, const struct ng_publish *publish, uint8_t ret_addr[static 16])
+{
+	const bool is_ipv4 = memcmp(publish->addr, any_v4, 12) == 0;
+
+	if (sock->domain == AF_INET && !is_ipv4)
+		other_version(publish, true, ret_addr);
+	else if (is_ipv4 && is_v6only(sock))
+		other_version(publish, false, ret_addr);
+	else
+		memcpy(ret_addr, publish->addr, 16);
+}
+
+static void aim_at_published(const struct ng_sock *sock, const struct ng_publish *publish, struct ng_address *address)
+{
+	uint8_t addr[16];
+
+	published_address(sock, publish, addr);
 	if (sock->domain == AF_INET) {
-		if (!is_ipv4)
-			return -EADDRNOTAVAIL;
 		address->in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(publish->port) };
-		memcpy(&address->in.sin_addr, publish->addr + 12, 4);
+		memcpy(&address->in.sin_addr, addr + 12, 4);
 		address->len = sizeof address->in;
-		return 0;
+		return;
 	}
-	getsockopt(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len);
-	if (is_ipv4 && v6only)
-		return -EADDRNOTAVAIL;
 	address->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(publish->port) };
-	memcpy(&address->in6.sin6_addr, publish->addr, 16);
+	memcpy(&address->in6.sin6_addr, addr, 16);
 	address->len = sizeof address->in6;
-	return 0;
 }
 
 static long bind_offline(struct ng_broker *broker, struct ng_call *call, struct ng_sock *sock,
@@ -74,7 +99,8 @@ static long bind_offline(struct ng_broker *broker, struct ng_call *call, struct 
 	const struct ng_publish *publish = published(broker, sock, flow->port);
 	int result;
 
-	if (publish && aim_at_published(sock, publish, address) == 0) {
+	if (publish) {
+		aim_at_published(sock, publish, address);
 		judgement->is_allowed = true;
 		judgement->reason = NG_REASON_ALLOWANCE;
 		return bind_now(sock, address);
@@ -142,9 +168,14 @@ long ng_broker_bind(struct ng_broker *broker, struct ng_call *call)
 
 /* --- listen --- */
 
-static bool is_at_published(const struct ng_publish *publish, const struct ng_flow *flow)
+static bool is_at_published(const struct ng_sock *sock, const struct ng_publish *publish, const struct ng_flow *flow)
 {
-	return publish && memcmp(publish->addr, flow->addr, 16) == 0;
+	uint8_t addr[16];
+
+	if (!publish)
+		return false;
+	published_address(sock, publish, addr);
+	return memcmp(addr, flow->addr, 16) == 0;
 }
 
 /* Kernels that keep filters on TCP for the privileged (a fix of 2026 in the stable trees, EPERM) leave this: the
@@ -185,7 +216,7 @@ static long listen_inet(struct ng_broker *broker, struct ng_call *call, struct n
 		return result;
 	judgement = ng_judge(broker->run, &flow);
 	publish = published(broker, sock, flow.port);
-	if (is_free(broker) || is_at_published(publish, &flow)) {
+	if (is_free(broker) || is_at_published(sock, publish, &flow)) {
 		judgement.is_allowed = true;
 		result = listen_on_machine(broker, sock, backlog, publish != NULL);
 	} else if (broker->run->rung == 'A') {

@@ -195,6 +195,13 @@ static int open_target(struct ng_broker *broker, struct ng_call *call, const cha
 	return 0;
 }
 
+/* The links of /proc lead past every root and mount: they are not followed, which is a refusal of ours and no fault of
+ * the path. */
+static bool is_through_proc(const char *path, int result)
+{
+	return result == -ELOOP || strncmp(path, "/proc/", strlen("/proc/")) == 0;
+}
+
 int ng_unix_aim(struct ng_broker *broker, struct ng_call *call, const struct ng_sock *sock, struct ng_address *address,
 		int *ret_target)
 {
@@ -212,6 +219,11 @@ int ng_unix_aim(struct ng_broker *broker, struct ng_call *call, const struct ng_
 	if (!path)
 		return judge_abstract(broker, call, sock, address);
 	result = open_target(broker, call, path, &target);
+	if (result < 0 && is_through_proc(path, result)) {
+		const struct ng_judgement judgement = { .reason = NG_REASON_OFFLINE, .class = NG_CLASS_MACHINE };
+
+		ng_call_record(broker, call, AF_UNIX, NULL, path, &judgement, -result);
+	}
 	if (result == 0)
 		result = judge_path(broker, call, path, target);
 	if (result < 0)

@@ -63,7 +63,7 @@ static int confine_self(const struct start *start, struct ng_command_ready *read
 		return result;
 	ready->step = NG_STEP_CAPABILITIES;
 	if (start->rung != 'A') {
-		const int dropped = ng_power_give_up();
+		const int dropped = ng_power_give_up(false);
 
 		if (dropped < 0)
 			return dropped;
@@ -441,7 +441,10 @@ int ng_confine_start(const struct ng_run_options *options, const sigset_t *mask,
 		}
 		result = start_at('C', options, mask, ret, reason);
 	}
-	memcpy(ret->why, why, sizeof why);
+	if (ret->rung == 'C' && missing_on_c(options) && result >= 0)
+		snprintf(ret->why, sizeof ret->why, "%.160s, so %.80s", why, missing_on_c(options));
+	else
+		memcpy(ret->why, why, sizeof why);
 	if (result < 0) {
 		ng_confine_done(ret);
 		memcpy(error, reason, sizeof reason);

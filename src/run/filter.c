@@ -50,8 +50,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an ar
 
 enum when {
 	ALWAYS,
-	BROKERED,          /* sockets inside can be the machine's */
-	WALL,              /* ... or the filter is the only wall */
+	WALL,              /* the machine's sockets can be inside: brokered, or rungs B and C */
+	WATCHED_WALL,      /* ... with a broker: rung B, and rung A where sockets are the machine's */
 	LOCAL,             /* the profile is Local */
 	LISTENER,          /* rungs A and B */
 	NO_LISTENER,       /* rung C */
@@ -86,7 +86,7 @@ static const struct rule rules[] = {
 	{ SYS_connect, NO_LISTENER, ANY, 0, 0, EACCES },
 	{ SYS_bind, LISTENER, ANY, 0, 0, NOTIFY },
 	{ SYS_bind, NO_LISTENER, ANY, 0, 0, EACCES },
-	{ SYS_listen, BROKERED, ANY, 0, 0, NOTIFY },
+	{ SYS_listen, WATCHED_WALL, ANY, 0, 0, NOTIFY },
 	{ SYS_sendto, ALWAYS, ARG_HAS, 3, MSG_FASTOPEN_FLAG, EOPNOTSUPP },
 	{ SYS_sendto, LISTENER, ARG_IS_SET, 4, 0, NOTIFY },
 	{ SYS_sendto, NO_LISTENER, ARG_IS_SET, 4, 0, EACCES },
@@ -189,10 +189,10 @@ static bool applies(const struct program *program, enum when when)
 	switch (when) {
 	case ALWAYS:
 		return true;
-	case BROKERED:
-		return program->is_brokered;
 	case WALL:
 		return program->has_wall;
+	case WATCHED_WALL:
+		return program->has_wall && program->has_listener;
 	case LOCAL:
 		return program->is_local;
 	case LISTENER:

@@ -181,7 +181,7 @@ static void emit_allowances(struct maker *maker)
 		emit_prefix(maker, allow->addr, allow->prefix_len,
 			    (struct range){ allow->port_first, allow->port_last }, true);
 	}
-	if (run->rung == 'B' && run->stub_port) {
+	if (run->rung == 'B' && run->stub_port && has_port(maker->protocol)) {
 		const uint8_t stub[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 };
 
 		emit_prefix(maker, stub, 128, (struct range){ run->stub_port, run->stub_port }, true);

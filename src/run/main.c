@@ -269,8 +269,10 @@ static int run_command(const struct ng_run_options *options)
 		if (options->keep_fds[i] > 2)
 			close(options->keep_fds[i]);
 	}
+	if (confined.rung == 'C' && options->has_best_effort)
+		fprintf(stderr, "netguard run: Only a filter can be had here: %s.\n", confined.why);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	ng_power_give_up();
+	ng_power_give_up(confined.rung == 'B');
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
 	status = supervise(options, record, &confined);
 	ng_record_close(record);

@@ -16,7 +16,7 @@ static const unsigned char kept[] = {
 	CAP_SETGID, CAP_SETUID,       CAP_SETPCAP, CAP_SETFCAP, CAP_NET_BIND_SERVICE,
 };
 
-int ng_power_give_up(void)
+int ng_power_give_up(bool has_other_users)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -24,6 +24,8 @@ int ng_power_give_up(void)
 
 	for (size_t i = 0; i < sizeof kept; i++)
 		keep[kept[i] / 32] |= 1u << (kept[i] % 32);
+	if (has_other_users)
+		keep[CAP_SYS_PTRACE / 32] |= 1u << (CAP_SYS_PTRACE % 32);
 	/* Not out of the bounding set: execve() of a program with file capabilities would fail (ping). With
 	 * no_new_privs nothing of it can be gained: what a file would give is cut to what its caller had
 	 * (capabilities(7)). */

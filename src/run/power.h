@@ -7,8 +7,11 @@
 #ifndef NG_RUN_POWER_H
 #define NG_RUN_POWER_H
 
-/* Gives up all others. For good, in a process that has no_new_privs. 0 or negative errno; somebody without any is left
- * as they are. */
-int ng_power_give_up(void);
+#include <stdbool.h>
+
+/* `has_other_users`: keeps CAP_SYS_PTRACE too, for a supervisor on rung B whose command may become another user; its
+ * command has not got it. Gives up all others. For good, in a process that has no_new_privs. 0 or negative errno;
+ * somebody without any is left as they are. */
+int ng_power_give_up(bool has_other_users);
 
 #endif

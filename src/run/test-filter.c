@@ -112,7 +112,8 @@ static void test_addresses(void)
 		check("Offline", call(&machine, SYS_sendto, 3, 1, 1, 0x20000000, 0), REFUSE(EOPNOTSUPP),
 		      "MSG_FASTOPEN");
 		check("Offline", call(&machine, SYS_write, 3, 1, 1, 0, 0), ALLOW, "write()");
-		check("Offline", call(&machine, SYS_listen, 3, 1, 0, 0, 0), ALLOW, "listen() inside");
+		/* Without bind() before it the kernel gives a port: on rung B that is the machine's. */
+		check("Offline", call(&machine, SYS_listen, 3, 1, 0, 0, 0), *rung == 'A' ? ALLOW : ASK, "listen()");
 	}
 }
 
