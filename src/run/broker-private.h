@@ -22,6 +22,7 @@
 #include "run/control.h"
 #include "run/ingress.h"
 #include "run/judge.h"
+#include "run/seat.h"
 #include "run/task.h"
 #include "run/unix-known.h"
 
@@ -99,6 +100,7 @@ struct ng_lost {
 };
 
 struct ng_broker {
+	struct ng_seat seat;
 	struct ng_run *run;
 	struct ng_tasks *tasks;
 	struct ng_ingress *ingress;

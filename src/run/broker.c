@@ -137,6 +137,7 @@ int ng_broker_new(struct ng_run *run, struct ng_broker **ret_broker)
 	}
 	raise_files();
 	prepare_guard();
+	ng_seat_init(&broker->seat);
 	/* The caller and we take turns: on one processor the other's cache is warm. Not before 6.6, where it is only
 	 * slower. */
 	ioctl(run->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
@@ -245,6 +246,7 @@ int ng_broker_listener_ready(struct ng_broker *broker)
 		call.nr = got.notif.data.nr;
 		memcpy(call.args, got.notif.data.args, sizeof call.args);
 		call.task = ng_tasks_get(broker->tasks, call.tid);
+		ng_seat_follow(&broker->seat, call.tid, call.nr == SYS_socket);
 		ng_call_answer(broker, &call, handle(broker, &call));
 	}
 	return 0;

@@ -16,7 +16,6 @@
 #include "run/record.h"
 
 /* What an epoll event is about: data.u64. Values from NG_EPOLL_PENDING on are pending calls of the broker. */
-#define NG_EPOLL_LISTENER 1
 #define NG_EPOLL_SIGNAL 2
 #define NG_EPOLL_INIT 3
 #define NG_EPOLL_STUB 4

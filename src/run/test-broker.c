@@ -102,7 +102,7 @@ static void serve(struct ng_run *run, int child)
 	bool is_over = false;
 
 	g_assert_cmpint(ng_broker_new(run, &broker), ==, 0);
-	watch(run->epoll, run->listener, NG_EPOLL_LISTENER);
+	watch(run->epoll, run->listener, 1);
 	watch(run->epoll, child, NG_EPOLL_INIT);
 	while (!is_over) {
 		struct epoll_event events[16];
@@ -113,7 +113,7 @@ static void serve(struct ng_run *run, int child)
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u64 == NG_EPOLL_INIT)
 				is_over = true;
-			else if (events[i].data.u64 == NG_EPOLL_LISTENER)
+			else if (events[i].data.u64 == 1)
 				ng_broker_listener_ready(broker);
 			else
 				ng_broker_pending_ready(broker, events[i].data.u64);
