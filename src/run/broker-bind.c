@@ -55,15 +55,6 @@ static void other_version(const struct ng_publish *publish, bool is_ipv4, uint8_
 	memcpy(ret_addr, is_ipv4 ? (is_everybody ? any_v4 : loopback_v4) : (is_everybody ? any_v6 : loopback_v6), 16);
 }
 
-static bool is_v6only(const struct ng_sock *sock)
-{
-	int v6only = 0;
-	socklen_t len = sizeof v6only;
-
-	return sock->domain == AF_INET6 && getsockopt(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 &&
-	       v6only;
-}
-
 /* The address of a --publish, as this socket can take it. */
 static void published_address(const struct ng_sock *sock, const struct ng_publish *publish, uint8_t ret_addr[static 16])
 {
@@ -71,7 +62,7 @@ static void published_address(const struct ng_sock *sock, const struct ng_publis
 
 	if (sock->domain == AF_INET && !is_ipv4)
 		other_version(publish, true, ret_addr);
-	else if (is_ipv4 && is_v6only(sock))
+	else if (is_ipv4 && ng_sock_is_v6only(sock))
 		other_version(publish, false, ret_addr);
 	else
 		memcpy(ret_addr, publish->addr, 16);

@@ -89,7 +89,7 @@ static long act(struct ng_broker *broker, struct ng_call *call, struct ng_sock *
 static void aim_at_stub(const struct ng_broker *broker, const struct ng_sock *sock, struct ng_address *address)
 {
 	const uint16_t port = htons(broker->run->stub_port);
-	const int no = 0;
+	const bool is_v6only = sock->domain == AF_INET6 && ng_sock_is_v6only(sock);
 
 	if (sock->domain == AF_INET) {
 		address->in = (struct sockaddr_in){ .sin_family = AF_INET,
@@ -98,10 +98,11 @@ static void aim_at_stub(const struct ng_broker *broker, const struct ng_sock *so
 		address->len = sizeof address->in;
 		return;
 	}
-	/* While it is not bound; after that a socket of version 6 alone is told that there is no way. */
-	setsockopt(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
 	address->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
-	memcpy(&address->in6.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1", 16);
+	if (is_v6only && broker->run->stub_ipv6)
+		address->in6.sin6_addr = in6addr_loopback;
+	else
+		memcpy(&address->in6.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1", 16);
 	address->len = sizeof address->in6;
 }
 

@@ -136,6 +136,7 @@ void ng_call_record(struct ng_broker *broker, struct ng_call *call, int family, 
 /* What a refused call on the Internet families returns, negative. */
 int ng_broker_refusal(const struct ng_broker *broker);
 int64_t ng_broker_now_ms(void);
+bool ng_sock_is_v6only(const struct ng_sock *sock);
 bool ng_sock_is_blocking(const struct ng_sock *sock);
 static inline long ng_result(long result)
 {

@@ -254,6 +254,15 @@ int ng_broker_listener_ready(struct ng_broker *broker)
 
 /* --- what handlers share --- */
 
+bool ng_sock_is_v6only(const struct ng_sock *sock)
+{
+	int v6only = 0;
+	socklen_t len = sizeof v6only;
+
+	return sock->domain == AF_INET6 && getsockopt(sock->fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &len) == 0 &&
+	       v6only;
+}
+
 static int option_of(int fd, int name, int *ret_value)
 {
 	socklen_t len = sizeof *ret_value;

@@ -183,8 +183,10 @@ static void emit_allowances(struct maker *maker)
 	}
 	if (run->rung == 'B' && run->stub_port && has_port(maker->protocol)) {
 		const uint8_t stub[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 };
+		const uint8_t stub_ipv6[16] = { [15] = 1 };
 
 		emit_prefix(maker, stub, 128, (struct range){ run->stub_port, run->stub_port }, true);
+		emit_prefix(maker, stub_ipv6, 128, (struct range){ run->stub_port, run->stub_port }, true);
 	}
 	if (run->names)
 		ng_names_each(run->names, visit_name, maker);

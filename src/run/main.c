@@ -138,37 +138,51 @@ static void leave_pipes(void)
 
 /* --- the run --- */
 
-static int bind_loopback(int type, uint16_t *ret_port)
+static int bind_loopback(int family, int type, uint16_t *ret_port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr = { htonl(INADDR_LOOPBACK) },
-				       .sin_port = htons(*ret_port) };
-	socklen_t size = sizeof address;
-	ng_auto_fd fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in ipv4 = { .sin_family = AF_INET,
+				    .sin_addr = { htonl(INADDR_LOOPBACK) },
+				    .sin_port = htons(*ret_port) };
+	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6,
+				     .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+				     .sin6_port = htons(*ret_port) };
+	struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&ipv4 : (struct sockaddr *)&ipv6;
+	socklen_t size = family == AF_INET ? sizeof ipv4 : sizeof ipv6;
+	ng_auto_fd fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) < 0 || (type == SOCK_STREAM && listen(fd, 16) < 0))
+	if (fd < 0 || bind(fd, address, size) < 0 || getsockname(fd, address, &size) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, 16) < 0))
 		return -errno;
-	*ret_port = ntohs(address.sin_port);
+	*ret_port = ntohs(family == AF_INET ? ipv4.sin_port : ipv6.sin6_port);
 	return ng_steal_fd(&fd);
 }
 
-/* Rung B has no network of its own: the stub sits on a port of the machine's loopback, the same for both protocols. */
+/* Rung B has no network of its own: the stub sits on a port of the machine's loopback, the same for both protocols and
+ * both versions. Without one for version 6 sockets of that alone get no answers. */
+static int open_stub_on_machine(struct ng_run *run)
+{
+	const int udp = bind_loopback(AF_INET, SOCK_DGRAM, &run->stub_port);
+	int tcp, udp6, tcp6, result;
+
+	if (udp < 0)
+		return udp;
+	tcp = bind_loopback(AF_INET, SOCK_STREAM, &run->stub_port);
+	result = ng_stub_new(run->names, run->record, run->epoll, udp, tcp < 0 ? -1 : tcp, &run->stub);
+	udp6 = result < 0 ? -1 : bind_loopback(AF_INET6, SOCK_DGRAM, &run->stub_port);
+	if (udp6 < 0)
+		return result;
+	tcp6 = bind_loopback(AF_INET6, SOCK_STREAM, &run->stub_port);
+	return ng_stub_new(run->names, run->record, run->epoll, udp6, tcp6 < 0 ? -1 : tcp6, &run->stub_ipv6);
+}
+
 static int open_stub(struct ng_run *run, struct ng_confined *confined)
 {
-	int udp = ng_steal_fd(&confined->stub_udp), tcp = ng_steal_fd(&confined->stub_tcp);
-
 	if (!ng_run_policy_is_brokered(run->policy) || run->policy->app.profile == NG_PROFILE_ONLINE)
 		return 0;
-	if (run->rung == 'B') {
-		udp = bind_loopback(SOCK_DGRAM, &run->stub_port);
-		tcp = udp < 0 ? -1 : bind_loopback(SOCK_STREAM, &run->stub_port);
-		if (udp < 0)
-			return udp;
-		if (tcp < 0) /* somebody has that port: datagrams alone */
-			tcp = -1;
-	}
-	return ng_stub_new(run->names, run->record, run->epoll, udp, tcp, &run->stub);
+	if (run->rung == 'B')
+		return open_stub_on_machine(run);
+	return ng_stub_new(run->names, run->record, run->epoll, ng_steal_fd(&confined->stub_udp),
+			   ng_steal_fd(&confined->stub_tcp), &run->stub);
 }
 
 static int open_parts(struct ng_run *run, struct ng_confined *confined)
@@ -193,6 +207,8 @@ static void close_parts(struct ng_run *run)
 {
 	if (run->stub)
 		ng_stub_free(run->stub);
+	if (run->stub_ipv6)
+		ng_stub_free(run->stub_ipv6);
 	if (run->broker)
 		ng_broker_free(run->broker);
 	if (run->prefixes)

@@ -209,11 +209,12 @@ static int timeout_of(const struct loop *loop)
 
 	if (run->broker && ng_broker_has_pending(run->broker) && (timeout < 0 || timeout > NG_BROKER_TICK_MS))
 		timeout = NG_BROKER_TICK_MS;
-	if (run->stub) {
-		const int stub = ng_stub_timeout_ms(run->stub);
+	for (int i = 0; i < 2; i++) {
+		const struct ng_stub *stub = i ? run->stub_ipv6 : run->stub;
+		const int wanted = stub ? ng_stub_timeout_ms(stub) : -1;
 
-		if (stub >= 0 && (timeout < 0 || stub < timeout))
-			timeout = stub;
+		if (wanted >= 0 && (timeout < 0 || wanted < timeout))
+			timeout = wanted;
 	}
 	return timeout;
 }
@@ -227,6 +228,8 @@ static void regularly(struct loop *loop)
 		ng_broker_tick(run->broker);
 	if (run->stub && ng_stub_timeout_ms(run->stub) == 0)
 		ng_stub_work(run->stub);
+	if (run->stub_ipv6 && ng_stub_timeout_ms(run->stub_ipv6) == 0)
+		ng_stub_work(run->stub_ipv6);
 	if (ng_record_is_pending(run->record) && now - loop->flush_ms >= NG_RECORD_FLUSH_MS) {
 		ng_record_flush(run->record);
 		loop->flush_ms = now;
@@ -257,6 +260,8 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 	case NG_EPOLL_STUB:
 		if (run->stub)
 			ng_stub_work(run->stub);
+		if (run->stub_ipv6)
+			ng_stub_work(run->stub_ipv6);
 		break;
 	case NG_EPOLL_EXEC:
 		exec_ready(loop);

@@ -34,11 +34,12 @@ struct ng_run {
 	struct ng_names *names; /* never NULL */
 	struct ng_prefixes *prefixes;
 	struct ng_broker *broker;
-	struct ng_stub *stub; /* NULL: no names are resolved (plain Offline) */
-	uint16_t stub_port;   /* rung B: the stub's port on 127.0.0.1; else 0 */
-	char rung;            /* 'A', 'B', 'C' */
-	int listener;         /* seccomp's; -1 on rung C */
-	bool is_killable;     /* only deadly signals end a call that we have received (Linux 5.19) */
+	struct ng_stub *stub;      /* NULL: no names are resolved (plain Offline) */
+	struct ng_stub *stub_ipv6; /* rung B: the same on ::1, or NULL */
+	uint16_t stub_port;        /* rung B: the stub's port on 127.0.0.1 and ::1; else 0 */
+	char rung;                 /* 'A', 'B', 'C' */
+	int listener;              /* seccomp's; -1 on rung C */
+	bool is_killable;          /* only deadly signals end a call that we have received (Linux 5.19) */
 	int epoll;
 	int init_fd; /* to our init inside the confinement */
 	pid_t init_pid;
