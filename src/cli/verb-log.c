@@ -150,7 +150,7 @@ static int run_file(NgCli *cli, gint64 since, GError **error)
 static int run(NgCli *cli, char **args, GError **error)
 {
 	g_autoptr(GVariant) filter = NULL, attempts = NULL;
-	gint64 since;
+	gint64 since = 0;
 
 	if (!check_options(&since, error))
 		return NG_EXIT_FAILED;

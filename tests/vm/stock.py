@@ -122,7 +122,7 @@ def make_archive(programs):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
     for program in ("qemu-system-x86_64", "busybox", "apt-get", "dpkg", "curl", "nc.openbsd", "dash"):
         if not shutil.which(program):
@@ -132,7 +132,7 @@ def main():
     image = kernel()
     initrd = os.path.join(CACHE, f"initrd-{os.getpid()}")
     with open(initrd, "wb") as file:
-        file.write(make_archive(dict(zip(("netguardd", "netguard-enforcer", "netguard"), sys.argv[1:]))))
+        file.write(make_archive(dict(zip(("netguardd", "netguard-enforcer", "netguard", "netguard-verbs"), sys.argv[1:]))))
     try:
         done = subprocess.run(
             ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1024", "-smp", "1", "-nographic", "-no-reboot", "-nic", "none",

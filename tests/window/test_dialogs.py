@@ -379,7 +379,9 @@ def blocked_today(window):
 def check_notifications(tap, window, mock):
     service = Notifications(tap.session)
     with tap.point("nothing is told while the window has the keyboard; then one notification with destination, count and reason"):
+        desk.wait_for(lambda: focused_title(window) == "Network Guard", 10, "the window has the keyboard")
         window.search("curl")
+        window.app.wait(lambda: window.tree().first("frame", "Network Guard", active=True), 10, "and knows that it has")
         before = blocked_today(window)
         mock("attempt", app="curl", count=2)
         window.app.wait(lambda: blocked_today(window) > before, 20, "the attempt has arrived: its row counts it")
