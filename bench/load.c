@@ -90,25 +90,30 @@ static void pair(int ret_fds[2])
 	close(listener);
 }
 
+/* Both ends of the i-th connection, made and closed. */
+static void connect_once(int listener, struct sockaddr_in address, long i)
+{
+	int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), in;
+
+	/* Another of loopback's addresses now and then, so that ports do not run out. */
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)(i / 1000 % 250) * 256);
+	if (out < 0 || connect(out, (struct sockaddr *)&address, sizeof(address)) < 0)
+		fail("connect");
+	in = accept(listener, NULL, NULL);
+	if (in < 0)
+		fail("accept");
+	close(out);
+	close(in);
+}
+
 static double run_connect(long n)
 {
 	struct sockaddr_in address;
 	int listener = listen_any(&address);
 	double start = used_ns();
 
-	for (long i = 0; i < n; i++) {
-		int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), in;
-
-		/* Another of loopback's addresses now and then, so that ports do not run out. */
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)(i / 1000 % 250) * 256);
-		if (out < 0 || connect(out, (struct sockaddr *)&address, sizeof(address)) < 0)
-			fail("connect");
-		in = accept(listener, NULL, NULL);
-		if (in < 0)
-			fail("accept");
-		close(out);
-		close(in);
-	}
+	for (long i = 0; i < n; i++)
+		connect_once(listener, address, i);
 	start = (used_ns() - start) / (double)n;
 	close(listener);
 	return start;
@@ -123,18 +128,8 @@ static void *connect_many(void *argument)
 	int listener = listen_any(&address);
 
 	pthread_barrier_wait(&begin);
-	for (long i = 0; i < n; i++) {
-		int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), in;
-
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)(i / 1000 % 250) * 256);
-		if (out < 0 || connect(out, (struct sockaddr *)&address, sizeof(address)) < 0)
-			fail("connect");
-		in = accept(listener, NULL, NULL);
-		if (in < 0)
-			fail("accept");
-		close(out);
-		close(in);
-	}
+	for (long i = 0; i < n; i++)
+		connect_once(listener, address, i);
 	close(listener);
 	return NULL;
 }

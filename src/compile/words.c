@@ -8,38 +8,7 @@
 #include <string.h>
 
 #include "compile/compile.h"
-
-static const struct {
-	const char *word, *text;
-} classes[] = {
-	[NG_CLASS_GLOBAL] = { "global", "Internet" },
-	[NG_CLASS_MACHINE] = { "machine", "this machine" },
-	[NG_CLASS_LAN] = { "lan", "local network" },
-	[NG_CLASS_ONLINK] = { "on-link", "local network, on an own interface" },
-	[NG_CLASS_SHARED] = { "shared", "carrier NAT or overlay VPN" },
-	[NG_CLASS_METADATA] = { "metadata", "cloud metadata service" },
-};
-
-static const struct {
-	const char *word, *text;
-} reasons[] = {
-	[NG_REASON_NONE] = { "none", "no address is involved yet" },
-	[NG_REASON_ONLINE] = { "online", "the profile is Online" },
-	[NG_REASON_LOCAL] = { "local", "the profile is Local and the address is local" },
-	[NG_REASON_ALLOWANCE] = { "allowance", "an allowance names it" },
-	[NG_REASON_PAUSED] = { "paused", "the guard is paused" },
-	[NG_REASON_KERNEL] = { "kernel", "it is the kernel's own socket" },
-	[NG_REASON_OFFLINE] = { "offline", "the profile is Offline" },
-	[NG_REASON_NOT_LOCAL] = { "not-local", "the profile is Local and the address is on the Internet" },
-	[NG_REASON_SHARED] = { "shared",
-			       "the profile is Local and carrier NAT or overlay VPN addresses are not allowed" },
-	[NG_REASON_METADATA] = { "metadata", "the profile is Local and the cloud metadata service is not allowed" },
-	[NG_REASON_PANIC] = { "panic", "everything is Offline until it is resumed" },
-	[NG_REASON_MALFORMED] = { "malformed", "the rule or the packet could not be understood" },
-	[NG_REASON_UNTAGGED] = { "untagged", "which program this is could not be told" },
-	[NG_REASON_TOO_DEEP] = { "too-deep", "it has more listed ancestors than can be followed" },
-	[NG_REASON_MPTCP_PATH] = { "mptcp-path", "it is an extra MPTCP path that the kernel opened by itself" },
-};
+#include "verdict/words.h"
 
 static const char *const calls[] = {
 	[NG_CALL_CREATE] = "create", [NG_CALL_CONNECT] = "connect", [NG_CALL_SENDMSG] = "sendmsg",
@@ -48,22 +17,22 @@ static const char *const calls[] = {
 
 const char *ng_class_text(guint8 class)
 {
-	return class < G_N_ELEMENTS(classes) ? classes[class].text : "unknown";
+	return class < G_N_ELEMENTS(ng_class_words) ? ng_class_words[class].text : "unknown";
 }
 
 const char *ng_class_word(guint8 class)
 {
-	return class < G_N_ELEMENTS(classes) ? classes[class].word : "unknown";
+	return class < G_N_ELEMENTS(ng_class_words) ? ng_class_words[class].word : "unknown";
 }
 
 const char *ng_reason_text(guint8 reason)
 {
-	return reason < G_N_ELEMENTS(reasons) ? reasons[reason].text : "the reason is unknown";
+	return reason < G_N_ELEMENTS(ng_reason_words) ? ng_reason_words[reason].text : "the reason is unknown";
 }
 
 const char *ng_reason_word(guint8 reason)
 {
-	return reason < G_N_ELEMENTS(reasons) ? reasons[reason].word : "unknown";
+	return reason < G_N_ELEMENTS(ng_reason_words) ? ng_reason_words[reason].word : "unknown";
 }
 
 const char *ng_call_word(guint8 call)

@@ -138,10 +138,8 @@ long ng_broker_bind(struct ng_broker *broker, struct ng_call *call)
 {
 	struct ng_sock sock NG_CLEANUP(ng_sock_done) = { .fd = -1 };
 	struct ng_address address = { .len = 0 };
-	int result = ng_call_socket(broker, call, (int)call->args[0], &sock);
+	const int result = ng_call_socket_and_address(broker, call, &sock, &address);
 
-	if (result == 0)
-		result = ng_call_address(broker, call, call->args[1], (int)call->args[2], &address);
 	if (result < 0)
 		return result;
 	switch (sock.domain) {

@@ -99,7 +99,7 @@ static void aim_at_stub(const struct ng_broker *broker, const struct ng_sock *so
 		return;
 	}
 	address->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
-	if (is_v6only && broker->run->stub_ipv6)
+	if (is_v6only && broker->run->stubs[1])
 		address->in6.sin6_addr = in6addr_loopback;
 	else
 		memcpy(&address->in6.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1", 16);
@@ -190,10 +190,8 @@ long ng_broker_connect(struct ng_broker *broker, struct ng_call *call)
 {
 	struct ng_sock sock NG_CLEANUP(ng_sock_done) = { .fd = -1 };
 	struct ng_address address = { .len = 0 };
-	int result = ng_call_socket(broker, call, (int)call->args[0], &sock);
+	const int result = ng_call_socket_and_address(broker, call, &sock, &address);
 
-	if (result == 0)
-		result = ng_call_address(broker, call, call->args[1], (int)call->args[2], &address);
 	if (result < 0)
 		return result;
 	switch (sock.domain) {

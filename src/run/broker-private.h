@@ -124,6 +124,9 @@ int ng_call_socket(struct ng_broker *broker, struct ng_call *call, int number, s
 /* Copies an address once; lengths as connect(2) takes them. 0, -EINVAL, -EFAULT, or -EPERM as above. */
 int ng_call_address(struct ng_broker *broker, struct ng_call *call, uint64_t at, int len,
 		    struct ng_address *ret_address);
+/* Both, of a call that takes socket, address and length: connect(), bind(). */
+int ng_call_socket_and_address(struct ng_broker *broker, struct ng_call *call, struct ng_sock *ret_sock,
+			       struct ng_address *ret_address);
 void ng_sock_done(struct ng_sock *sock);
 /* Puts a new socket of the inside (or of the machine) over the caller's number, and over sock->fd. 0 or negative errno;
  * the caller of the swap must not have checked ng_call_is_valid() before: the kernel does. */

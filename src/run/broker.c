@@ -319,6 +319,14 @@ int ng_call_address(struct ng_broker *broker, struct ng_call *call, uint64_t at,
 	return refuse_opaque(broker, call, ng_task_read(call->task, at, &ret_address->storage, (size_t)len));
 }
 
+int ng_call_socket_and_address(struct ng_broker *broker, struct ng_call *call, struct ng_sock *ret_sock,
+			       struct ng_address *ret_address)
+{
+	const int result = ng_call_socket(broker, call, (int)call->args[0], ret_sock);
+
+	return result < 0 ? result : ng_call_address(broker, call, call->args[1], (int)call->args[2], ret_address);
+}
+
 bool ng_sock_is_blocking(const struct ng_sock *sock)
 {
 	const int flags = fcntl(sock->fd, F_GETFL);

@@ -50,7 +50,7 @@ struct start {
 
 static int confine_self(const struct start *start, struct ng_command_ready *ready)
 {
-	const bool has_tcp_lock = start->rung != 'A' || ng_run_policy_is_brokered(&start->options->policy);
+	const bool has_tcp_lock = ng_run_policy_has_machine_sockets(&start->options->policy, start->rung);
 	bool is_killable = false;
 	int result;
 
@@ -176,8 +176,7 @@ static struct ng_init_message prepare_namespaces(const struct start *start, int 
 		return told;
 	/* /proc shows the outside until it is our own. Where a container masks parts of /proc that is refused, and what
 	 * is outside stays visible; Landlock and the user namespace still keep it from being touched. */
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-		told.c = errno;
+	(void)!mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	told.b = 2;
 	told.a = -raise_loopback();
 	if (told.a)
@@ -201,16 +200,15 @@ _Noreturn static void become_init(struct start *start)
 	int fds[2] = { -1, -1 };
 	pid_t command;
 
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (start->rung == 'A') {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		/* ids are mapped through files of our own, which are root's while we are not dumpable */
 		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		told = prepare_namespaces(start, fds);
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	} else {
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	}
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
 	if (!told.a)
 		told.a = -close_others(start);
 	if (ng_message_send(start->init_fd, &told, sizeof told, fds, fds[0] >= 0 ? 2 : 0) < 0 || told.a)
@@ -276,7 +274,7 @@ static void say_failed(char error[static 512], const char *step, int number)
 	snprintf(error, 512, "The command was not started: %s failed (%s).", step, strerror(number));
 }
 
-/* 0, or negative errno; -EAGAIN: this rung cannot be had, *why says why. */
+/* 0, or negative errno with a sentence in `error`. */
 static int await_init(struct start *start, struct ng_confined *ret, char error[static 512])
 {
 	struct ng_init_message told = { 0 };

@@ -357,7 +357,7 @@ int ng_filter_make(const struct ng_run_policy *policy, char rung, bool has_landl
 		.is_local = policy->app.profile == NG_PROFILE_LOCAL,
 		.is_refused_by_broker = policy->has_no_net,
 		.has_listener = rung != 'C',
-		.has_wall = rung != 'A' || ng_run_policy_is_brokered(policy),
+		.has_wall = ng_run_policy_has_machine_sockets(policy, rung),
 		.has_debuggers = rung != 'A' && !has_landlock,
 	};
 

@@ -71,7 +71,7 @@ bool ng_judge_has_own_loopback(const struct ng_run *run)
 
 static bool is_for_stub(const struct ng_run *run, const struct ng_flow *flow)
 {
-	return run->stub && run->policy->app.profile != NG_PROFILE_ONLINE && flow->port == DNS_PORT &&
+	return run->stubs[0] && run->policy->app.profile != NG_PROFILE_ONLINE && flow->port == DNS_PORT &&
 	       (flow->proto == IPPROTO_UDP || flow->proto == IPPROTO_TCP);
 }
 

@@ -167,12 +167,12 @@ static int open_stub_on_machine(struct ng_run *run)
 	if (udp < 0)
 		return udp;
 	tcp = bind_loopback(AF_INET, SOCK_STREAM, &run->stub_port);
-	result = ng_stub_new(run->names, run->record, run->epoll, udp, tcp < 0 ? -1 : tcp, &run->stub);
+	result = ng_stub_new(run->names, run->record, run->epoll, udp, tcp < 0 ? -1 : tcp, &run->stubs[0]);
 	udp6 = result < 0 ? -1 : bind_loopback(AF_INET6, SOCK_DGRAM, &run->stub_port);
 	if (udp6 < 0)
 		return result;
 	tcp6 = bind_loopback(AF_INET6, SOCK_STREAM, &run->stub_port);
-	return ng_stub_new(run->names, run->record, run->epoll, udp6, tcp6 < 0 ? -1 : tcp6, &run->stub_ipv6);
+	return ng_stub_new(run->names, run->record, run->epoll, udp6, tcp6 < 0 ? -1 : tcp6, &run->stubs[1]);
 }
 
 static int open_stub(struct ng_run *run, struct ng_confined *confined)
@@ -182,7 +182,7 @@ static int open_stub(struct ng_run *run, struct ng_confined *confined)
 	if (run->rung == 'B')
 		return open_stub_on_machine(run);
 	return ng_stub_new(run->names, run->record, run->epoll, ng_steal_fd(&confined->stub_udp),
-			   ng_steal_fd(&confined->stub_tcp), &run->stub);
+			   ng_steal_fd(&confined->stub_tcp), &run->stubs[0]);
 }
 
 static int open_parts(struct ng_run *run, struct ng_confined *confined)
@@ -205,10 +205,10 @@ static int open_parts(struct ng_run *run, struct ng_confined *confined)
 
 static void close_parts(struct ng_run *run)
 {
-	if (run->stub)
-		ng_stub_free(run->stub);
-	if (run->stub_ipv6)
-		ng_stub_free(run->stub_ipv6);
+	for (int i = 0; i < NG_RUN_STUBS; i++) {
+		if (run->stubs[i])
+			ng_stub_free(run->stubs[i]);
+	}
 	if (run->broker)
 		ng_broker_free(run->broker);
 	if (run->prefixes)

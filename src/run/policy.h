@@ -52,4 +52,10 @@ static inline bool ng_run_policy_is_brokered(const struct ng_run_policy *policy)
 	       policy->allows.count || policy->n_names || policy->n_publish || policy->is_dry_run;
 }
 
+/* A socket inside can be one of the machine's network: then filter and Landlock are a wall, and not only behind one. */
+static inline bool ng_run_policy_has_machine_sockets(const struct ng_run_policy *policy, char rung)
+{
+	return rung != 'A' || ng_run_policy_is_brokered(policy);
+}
+
 #endif

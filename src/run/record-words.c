@@ -11,32 +11,7 @@
 #include <sys/socket.h>
 
 #include "run/names-private.h"
-
-static const char *const classes[] = {
-	[NG_CLASS_GLOBAL] = "global",  [NG_CLASS_MACHINE] = "machine", [NG_CLASS_LAN] = "lan",
-	[NG_CLASS_ONLINK] = "on-link", [NG_CLASS_SHARED] = "shared",   [NG_CLASS_METADATA] = "metadata",
-};
-
-static const struct {
-	const char *word, *text;
-} reasons[] = {
-	[NG_REASON_NONE] = { "none", "no address is involved yet" },
-	[NG_REASON_ONLINE] = { "online", "the profile is Online" },
-	[NG_REASON_LOCAL] = { "local", "the profile is Local and the address is local" },
-	[NG_REASON_ALLOWANCE] = { "allowance", "an allowance names it" },
-	[NG_REASON_PAUSED] = { "paused", "the guard is paused" },
-	[NG_REASON_KERNEL] = { "kernel", "it is the kernel's own socket" },
-	[NG_REASON_OFFLINE] = { "offline", "the profile is Offline" },
-	[NG_REASON_NOT_LOCAL] = { "not-local", "the profile is Local and the address is on the Internet" },
-	[NG_REASON_SHARED] = { "shared",
-			       "the profile is Local and carrier NAT or overlay VPN addresses are not allowed" },
-	[NG_REASON_METADATA] = { "metadata", "the profile is Local and the cloud metadata service is not allowed" },
-	[NG_REASON_PANIC] = { "panic", "everything is Offline until it is resumed" },
-	[NG_REASON_MALFORMED] = { "malformed", "what the program passed could not be understood" },
-	[NG_REASON_UNTAGGED] = { "untagged", "which program this is could not be told" },
-	[NG_REASON_TOO_DEEP] = { "too-deep", "it has more listed ancestors than can be followed" },
-	[NG_REASON_MPTCP_PATH] = { "mptcp-path", "it is an extra MPTCP path that the kernel opened by itself" },
-};
+#include "verdict/words.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -51,12 +26,12 @@ enum ng_attempt_group ng_attempt_group(const struct ng_attempt *attempt)
 
 const char *ng_record_reason_word(unsigned char reason)
 {
-	return reason < LENGTH(reasons) ? reasons[reason].word : "unknown";
+	return reason < LENGTH(ng_reason_words) ? ng_reason_words[reason].word : "unknown";
 }
 
 const char *ng_record_class_word(unsigned char class)
 {
-	return class < LENGTH(classes) ? classes[class] : "unknown";
+	return class < LENGTH(ng_class_words) ? ng_class_words[class].word : "unknown";
 }
 
 const char *ng_record_verdict_word(const struct ng_attempt *attempt)
@@ -144,7 +119,10 @@ const char *ng_record_reason_text(const struct ng_run_options *options, const st
 		if (!is_inet(attempt) || ng_attempt_group(attempt) == NG_GROUP_SOCKET)
 			return "sockets of this kind are not for confined programs";
 	}
-	return attempt->reason < LENGTH(reasons) ? reasons[attempt->reason].text : "the reason is unknown";
+	if (attempt->reason == NG_REASON_MALFORMED) /* here there are no rules or packets */
+		return "what the program passed could not be understood";
+	return attempt->reason < LENGTH(ng_reason_words) ? ng_reason_words[attempt->reason].text
+							 : "the reason is unknown";
 }
 
 /* --- what would allow it --- */

@@ -105,7 +105,7 @@ static void init_ready(struct loop *loop)
 	}
 }
 
-/* Messages that come while a socket is awaited are kept for the loop: there are at most a few. */
+/* What comes meanwhile is not lost: the command's end stays for the loop, a stop is followed at once. */
 static int await_made(struct ng_run *run, int *ret_fd)
 {
 	const int64_t deadline = now_ms() + INSIDE_TIMEOUT_MS;
@@ -124,6 +124,8 @@ static int await_made(struct ng_run *run, int *ret_fd)
 			if (message.type == NG_INIT_EXITED)
 				return -ESRCH;
 			ng_message_receive(run->init_fd, &message, sizeof message, NULL, 0, NULL, 0);
+			if (message.type == NG_INIT_STOPPED)
+				command_stopped(message.a);
 			continue;
 		}
 		result = ng_message_receive(run->init_fd, &message, sizeof message, ret_fd, 1, NULL, 0);
@@ -209,9 +211,8 @@ static int timeout_of(const struct loop *loop)
 
 	if (run->broker && ng_broker_has_pending(run->broker) && (timeout < 0 || timeout > NG_BROKER_TICK_MS))
 		timeout = NG_BROKER_TICK_MS;
-	for (int i = 0; i < 2; i++) {
-		const struct ng_stub *stub = i ? run->stub_ipv6 : run->stub;
-		const int wanted = stub ? ng_stub_timeout_ms(stub) : -1;
+	for (int i = 0; i < NG_RUN_STUBS; i++) {
+		const int wanted = run->stubs[i] ? ng_stub_timeout_ms(run->stubs[i]) : -1;
 
 		if (wanted >= 0 && (timeout < 0 || wanted < timeout))
 			timeout = wanted;
@@ -226,10 +227,10 @@ static void regularly(struct loop *loop)
 
 	if (run->broker && ng_broker_has_pending(run->broker))
 		ng_broker_tick(run->broker);
-	if (run->stub && ng_stub_timeout_ms(run->stub) == 0)
-		ng_stub_work(run->stub);
-	if (run->stub_ipv6 && ng_stub_timeout_ms(run->stub_ipv6) == 0)
-		ng_stub_work(run->stub_ipv6);
+	for (int i = 0; i < NG_RUN_STUBS; i++) {
+		if (run->stubs[i] && ng_stub_timeout_ms(run->stubs[i]) == 0)
+			ng_stub_work(run->stubs[i]);
+	}
 	if (ng_record_is_pending(run->record) && now - loop->flush_ms >= NG_RECORD_FLUSH_MS) {
 		ng_record_flush(run->record);
 		loop->flush_ms = now;
@@ -258,10 +259,10 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 		init_ready(loop);
 		break;
 	case NG_EPOLL_STUB:
-		if (run->stub)
-			ng_stub_work(run->stub);
-		if (run->stub_ipv6)
-			ng_stub_work(run->stub_ipv6);
+		for (int i = 0; i < NG_RUN_STUBS; i++) {
+			if (run->stubs[i])
+				ng_stub_work(run->stubs[i]);
+		}
 		break;
 	case NG_EPOLL_EXEC:
 		exec_ready(loop);

@@ -22,6 +22,8 @@
 #define NG_EPOLL_EXEC 5
 #define NG_EPOLL_PENDING 16
 
+#define NG_RUN_STUBS 2
+
 struct ng_prefixes; /* onlink.h */
 struct ng_broker;   /* broker.h */
 struct ng_stub;
@@ -34,12 +36,13 @@ struct ng_run {
 	struct ng_names *names; /* never NULL */
 	struct ng_prefixes *prefixes;
 	struct ng_broker *broker;
-	struct ng_stub *stub;      /* NULL: no names are resolved (plain Offline) */
-	struct ng_stub *stub_ipv6; /* rung B: the same on ::1, or NULL */
-	uint16_t stub_port;        /* rung B: the stub's port on 127.0.0.1 and ::1; else 0 */
-	char rung;                 /* 'A', 'B', 'C' */
-	int listener;              /* seccomp's; -1 on rung C */
-	bool is_killable;          /* only deadly signals end a call that we have received (Linux 5.19) */
+	/* The first NULL: no names are resolved (plain Offline). The second: rung B, for sockets of IPv6 alone, or
+	 * NULL. */
+	struct ng_stub *stubs[NG_RUN_STUBS];
+	uint16_t stub_port; /* rung B: the stub's port on 127.0.0.1 and ::1; else 0 */
+	char rung;          /* 'A', 'B', 'C' */
+	int listener;       /* seccomp's; -1 on rung C */
+	bool is_killable;   /* only deadly signals end a call that we have received (Linux 5.19) */
 	int epoll;
 	int init_fd; /* to our init inside the confinement */
 	pid_t init_pid;
