@@ -46,7 +46,7 @@ def kind_of(word, unknown):
 
 
 def options_of(text, unknown):
-    for short, long, value, words in re.findall(r"^  (?:-(\w), )?--([a-z][a-z-]*)(?:=(\S+))? {2,}(\S.*)$", text, re.M):
+    for short, long, value, words in re.findall(r"^  (?:-(\w), )?--([a-z][a-z0-9-]*)(?:=(\S+))? {2,}(\S.*)$", text, re.M):
         kind = OPTION_KINDS.get(long) or kind_of(value, unknown) if value else ""
         yield Option(short, long, kind, words)
 

@@ -27,7 +27,7 @@ from verbs_world import APPS, NETGUARD, World, Skip  # noqa: E402  pylint: disab
 
 BASH, ZSH, FISH = (os.path.abspath(path) for path in sys.argv[4:7])
 TIMEOUT_S = 30
-OPTION = re.compile(r"--[a-z][a-z-]*")
+OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
 BASH_ASK = """
 source "$1"

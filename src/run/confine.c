@@ -15,6 +15,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,11 +79,23 @@ static int confine_self(const struct start *start, struct ng_command_ready *read
 	return 0;
 }
 
+int ng_confine_exec(const struct ng_run_options *options)
+{
+	char *program = options->command[0];
+	int error;
+
+	if (options->argv0)
+		options->command[0] = (char *)(uintptr_t)options->argv0; /* execve() does not write */
+	execvp(program, options->command);
+	error = errno;
+	options->command[0] = program;
+	return error;
+}
+
 /* From here on only write(), read(), close(): sending and connecting are the broker's. */
 _Noreturn static void become_command(const struct start *start)
 {
 	struct ng_command_ready ready = { .listener = -1 };
-	char **command = start->options->command;
 	int error;
 	char go;
 
@@ -96,8 +109,7 @@ _Noreturn static void become_command(const struct start *start)
 	if (ready.listener >= 0)
 		close(ready.listener);
 	sigprocmask(SIG_SETMASK, start->mask, NULL);
-	execvp(command[0], command);
-	error = errno;
+	error = ng_confine_exec(start->options);
 	(void)!write(start->command_fd, &error, sizeof error);
 	_exit(error == ENOENT ? 127 : 126);
 }

@@ -34,6 +34,9 @@ int ng_confine_start(const struct ng_run_options *options, const sigset_t *mask,
 int ng_confine_go(struct ng_confined *confined);
 void ng_confine_done(struct ng_confined *confined);
 
+/* Becomes the command, under the name it is to have. Returns only where that fails: errno. */
+int ng_confine_exec(const struct ng_run_options *options);
+
 /* Puts the calling process into an ephemeral network namespace of its own, its loopback up or not, and nothing else: no
  * filter, no supervisor. 0, or negative errno with a sentence. */
 int ng_confine_netns_only(bool has_loopback, char error[static 512]);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -218,7 +219,8 @@ static void close_parts(struct ng_run *run)
 	ng_close_fd_(&run->epoll);
 }
 
-static int supervise(const struct ng_run_options *options, struct ng_record *record, struct ng_confined *confined)
+static int supervise(const struct ng_run_options *options, struct ng_record *record, struct ng_confined *confined,
+		     struct ng_run_end *ret_end)
 {
 	struct ng_run run = {
 		.options = options,
@@ -232,32 +234,49 @@ static int supervise(const struct ng_run_options *options, struct ng_record *rec
 		.init_pid = confined->init_pid,
 		.command_pid = confined->command_pid,
 	};
-	int exec_error = 0;
+	struct ng_run_end end = { 0 };
 	int status = open_parts(&run, confined);
 
 	leave_pipes();
 	if (status == 0) {
 		ng_record_start(record, confined->rung, confined->why);
-		status = ng_supervise(&run, confined, &exec_error);
+		status = ng_supervise(&run, confined, &end);
 	}
 	if (status < 0) {
 		fprintf(stderr, "netguard run: The command was ended: supervising it failed (%s).\n",
 			strerror(-status));
 		status = EXIT_OWN_FAULT;
 	}
-	if (exec_error)
-		fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(exec_error));
+	if (end.exec_error)
+		fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(end.exec_error));
 	ng_close_fd_(&confined->init_fd); /* init ends, and everything inside with it */
 	confined->init_fd = -1;
 	ng_record_end(record, status);
 	close_parts(&run);
+	*ret_end = end;
 	return status;
+}
+
+/* Without a core file: it would be the launcher's. Returns where the signal cannot end us: process 1 of a container. */
+static void end_by(int number)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t only;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signal(number, SIG_DFL);
+	sigemptyset(&only);
+	sigaddset(&only, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
 }
 
 static int run_command(const struct ng_run_options *options)
 {
 	struct ng_confined confined;
 	struct ng_record *record = NULL;
+	struct ng_run_end end = { 0 };
 	char error[512] = "";
 	sigset_t all, before;
 	const int *missing = missing_keep_fd(options);
@@ -290,9 +309,11 @@ static int run_command(const struct ng_run_options *options)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	ng_power_give_up(confined.rung == 'B');
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
-	status = supervise(options, record, &confined);
+	status = supervise(options, record, &confined, &end);
 	ng_record_close(record);
 	ng_confine_done(&confined);
+	if (options->ends_as_command && end.signal)
+		end_by(end.signal);
 	return status;
 }
 
@@ -301,12 +322,13 @@ static int run_command(const struct ng_run_options *options)
 static int netns_only(const struct ng_run_options *options)
 {
 	char error[512];
+	int error_number;
 
 	if (ng_confine_netns_only(options->has_loopback, error) < 0)
 		return fail(error);
-	execvp(options->command[0], options->command);
-	fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(errno));
-	return errno == ENOENT ? 127 : 126;
+	error_number = ng_confine_exec(options);
+	fprintf(stderr, "netguard run: %s: %s\n", options->command[0], strerror(error_number));
+	return error_number == ENOENT ? 127 : 126;
 }
 
 static int probe(void)

@@ -34,6 +34,8 @@ enum key {
 	KEY_REQUIRE,
 	KEY_BEST_EFFORT,
 	KEY_KEEP_FD,
+	KEY_ARGV0,
+	KEY_END_AS_COMMAND,
 	KEY_NETNS_ONLY,
 	KEY_LOOPBACK,
 	KEY_NO_NET,
@@ -75,6 +77,8 @@ static const struct row {
 	{ "best-effort", NULL, KEY_BEST_EFFORT, IN_RUN | IN_SANDBOX,
 	  "Go on with less protection, saying what is missing" },
 	{ "keep-fd", "N[,N]", KEY_KEEP_FD, IN_RUN | IN_SANDBOX, "Leave it these open descriptors (repeatable)" },
+	{ "argv0", "NAME", KEY_ARGV0, IN_RUN, "Tell the command that its name (argv[0]) is NAME" },
+	{ "end-as-command", NULL, KEY_END_AS_COMMAND, IN_RUN, "Where a signal ends the command, end by it too" },
 	{ "netns-only", NULL, KEY_NETNS_ONLY, IN_RUN, "Only an empty network namespace, nothing else" },
 	{ "loopback", NULL, KEY_LOOPBACK, IN_RUN, "With --netns-only: a loopback of its own" },
 	{ "probe", NULL, KEY_PROBE, IN_RUN | IS_HIDDEN, "Print as JSON which rung this machine gives" },
@@ -244,15 +248,20 @@ static int take_require(struct parser *p, const char *value)
 	return 0;
 }
 
+static int take_once(struct parser *p, const char *name, const char *value, const char **ret_value)
+{
+	if (*ret_value && strcmp(*ret_value, value) != 0)
+		return ng_run_say(p->error, -EINVAL, "--%s is given twice: \"%s\" and \"%s\". Give one.", name,
+				  *ret_value, value);
+	*ret_value = value;
+	return 0;
+}
+
 static int take_file(struct parser *p, const char *name, const char *value, const char **ret_path)
 {
 	if (!*value)
 		return ng_run_say(p->error, -EINVAL, "--%s: the path is empty. Give one.", name);
-	if (*ret_path && strcmp(*ret_path, value) != 0)
-		return ng_run_say(p->error, -EINVAL, "--%s is given twice: \"%s\" and \"%s\". Give one.", name,
-				  *ret_path, value);
-	*ret_path = value;
-	return 0;
+	return take_once(p, name, value, ret_path);
 }
 
 /* --- one option --- */
@@ -289,6 +298,11 @@ static int take(struct parser *p, enum key key, const char *value)
 		return take_require(p, value);
 	case KEY_KEEP_FD:
 		return take_keep_fds(p, value);
+	case KEY_ARGV0:
+		return take_once(p, "argv0", value, &options->argv0);
+	case KEY_END_AS_COMMAND:
+		options->ends_as_command = true;
+		return 0;
 	case KEY_BEST_EFFORT:
 		options->has_best_effort = true;
 		return 0;
@@ -398,7 +412,8 @@ static int check_sandbox(struct parser *p)
 static int check_netns_only(struct parser *p)
 {
 	const unsigned long good = 1ul << (KEY_NETNS_ONLY - KEY_OFFLINE) | 1ul << (KEY_LOOPBACK - KEY_OFFLINE) |
-				   1ul << (KEY_KEEP_FD - KEY_OFFLINE);
+				   1ul << (KEY_KEEP_FD - KEY_OFFLINE) | 1ul << (KEY_ARGV0 - KEY_OFFLINE) |
+				   1ul << (KEY_END_AS_COMMAND - KEY_OFFLINE);
 
 	if (!(p->seen & ~good))
 		return 0;

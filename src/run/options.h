@@ -25,12 +25,14 @@ struct ng_run_options {
 	bool has_best_effort;   /* go on with less, saying what is missing */
 	bool has_loopback;      /* --netns-only --loopback */
 	bool is_sandbox;        /* started as `sandbox` */
+	bool ends_as_command;   /* --end-as-command: by the signal that ended it */
 	const char *log_path;   /* --log FILE; "-" is standard error */
 	const char *log_dir;    /* --log-dir DIR: net_restrict_<UTC time>.json */
 	const char *learn_path; /* --learn FILE */
 	int keep_fds[NG_RUN_KEEP_MAX];
 	unsigned n_keep_fds;
-	char **command; /* of argv, ends with NULL */
+	char **command;    /* of argv, ends with NULL */
+	const char *argv0; /* --argv0 NAME: what the command is told as its name; NULL: command[0] */
 };
 
 /* Parses argv; argv[0]'s last part `sandbox` makes it that. 0, or -EINVAL with one or two sentences in `error`. What

@@ -302,7 +302,7 @@ static int exit_status(const struct loop *loop)
 	return WIFSIGNALED(loop->status) ? 128 + WTERMSIG(loop->status) : WEXITSTATUS(loop->status);
 }
 
-int ng_supervise(struct ng_run *run, struct ng_confined *confined, int *ret_exec_error)
+int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end)
 {
 	struct loop loop = { .run = run, .confined = confined, .flush_ms = now_ms() };
 	ng_auto_fd signals = open_signals();
@@ -323,6 +323,8 @@ int ng_supervise(struct ng_run *run, struct ng_confined *confined, int *ret_exec
 		return result;
 	if (confined->command_fd >= 0)
 		exec_ready(&loop);
-	*ret_exec_error = loop.exec_error;
+	*ret_end = (struct ng_run_end){ .exec_error = loop.exec_error };
+	if (!loop.exec_error && WIFSIGNALED(loop.status))
+		ret_end->signal = WTERMSIG(loop.status);
 	return exit_status(&loop);
 }

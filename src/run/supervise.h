@@ -55,8 +55,14 @@ int ng_run_inside_socket(struct ng_run *run, int family, int type, int protocol)
 
 struct ng_confined;
 
+/* How the command ended. */
+struct ng_run_end {
+	int exec_error; /* errno of execve(), or 0 */
+	int signal;     /* that ended it, or 0 */
+};
+
 /* Lets the command go and serves it until it has ended. Signals must be blocked. Its exit status as a shell has it, and
- * errno of execve() or 0; or negative errno: the loop itself failed, end what is inside. */
-int ng_supervise(struct ng_run *run, struct ng_confined *confined, int *ret_exec_error);
+ * the rest in *ret_end; or negative errno: the loop itself failed, end what is inside. */
+int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end);
 
 #endif

@@ -70,6 +70,16 @@ static void test_all_options(void)
 	takes("run --online --dry-run --best-effort x");
 	g_assert_true(options.policy.is_dry_run && options.has_best_effort);
 	takes("run --require C --offline x");
+	takes("run --offline x");
+	g_assert_null(options.argv0);
+	g_assert_false(options.ends_as_command);
+	takes("run --offline --argv0 -sh --end-as-command /bin/sh -c true");
+	g_assert_cmpstr(options.argv0, ==, "-sh");
+	g_assert_cmpstr(options.command[0], ==, "/bin/sh");
+	g_assert_true(options.ends_as_command);
+	takes("run --offline --argv0= x");
+	g_assert_cmpstr(options.argv0, ==, "");
+	takes("run --netns-only --argv0 y --end-as-command x");
 	takes("run --netns-only --loopback x");
 	g_assert_cmpint(options.task, ==, NG_RUN_NETNS_ONLY);
 	g_assert_true(options.has_loopback);
@@ -100,6 +110,10 @@ static void test_refusals(void)
 	refuses("run --offline --require D y", "--require \"D\"");
 	refuses("run --offline --log '' y", "--log: the path is empty");
 	refuses("run --offline --log a --log b y", "--log is given twice");
+	refuses("run --offline --argv0", "--argv0 takes a value");
+	refuses("run --offline --argv0 a --argv0 b y", "--argv0 is given twice");
+	refuses("run --offline --end-as-command=1 y", "--end-as-command takes no value");
+	refuses("run --offline --argv y", "no option --argv.");
 	refuses("run --offline --keep-fd x y", "--keep-fd \"x\"");
 	refuses("run --offline --keep-fd 1, y", "--keep-fd \"1,\"");
 	refuses("run --offline --keep-fd 99999999999999999999 y", "--keep-fd");

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import socket
@@ -49,6 +50,52 @@ def check_status(m):
             expect_equal(m.lab.confine(flags, ["no-such-command-here"], rung=rung, uid=uid).code, 127, "no such command")
             expect_equal(m.lab.confine(flags, ["/etc"], rung=rung, uid=uid).code, 126, "a folder")
             expect_equal(m.lab.confine(flags, ["/etc/resolv.conf"], rung=rung, uid=uid).code, 126, "not executable")
+
+
+_SIGNAL = "import ctypes, os, signal, sys; signal.signal(int(sys.argv[1]), 0); os.kill(os.getpid(), int(sys.argv[1]))"
+
+
+def check_end_as_command(m):
+    """For programs that start commands: they see what they would without the launcher."""
+    def ended(run_flags, argv, uid, rung):
+        child = m.lab.spawn(m.lab.confined(run_flags, argv, uid, rung), env=m.lab.environment(uid), stderr=subprocess.DEVNULL,
+                            cwd=m.lab.work[uid], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)))
+        status = os.waitpid(child.pid, 0)[1]
+        child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for already
+        m.lab.children.remove(child)
+        return child.returncode, os.WCOREDUMP(status)
+    for rung, flags, uid, words in m.each(("A", "B", "C"), (("--offline",),)):
+        flags = [*flags, "--end-as-command"]
+        with m.tap.point(f"{words}: --end-as-command: a signal that ends the command ends the launcher, without a core file"):
+            for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGABRT, signal.SIGSEGV,
+                           signal.SIGUSR1, signal.SIGALRM, signal.SIGRTMIN, signal.SIGRTMAX):
+                argv = ([PYTHON, "-I", "-c", _SIGNAL, str(int(number))] if number != signal.SIGKILL else ["/bin/sh", "-c", "kill -KILL $$"])
+                expect_equal(ended(flags, argv, uid, rung), (-number, False), str(number))
+        with m.tap.point(f"{words}: --end-as-command: every other end is as without it"):
+            for text, wanted in (("exit 0", 0), ("exit 7", 7), ("exit 143", 143), ("exit 255", 255)):
+                expect_equal(ended(flags, ["/bin/sh", "-c", text], uid, rung), (wanted, False), text)
+            expect_equal(ended(flags, ["/nowhere/at-all"], uid, rung)[0], 127, "no such file")
+            expect_equal(ended(flags, ["/etc"], uid, rung)[0], 126, "a folder")
+            run = m.sh("kill -TERM $$", flags, rung=rung, uid=uid, log=rung != "C")
+            expect_equal((run.code, [r["exit-status"] for r in run.records if r["type"] == "end"]), (-15, [] if rung == "C" else [143]),
+                         "the record has the status as a shell does")
+
+
+def check_name(m):
+    for rung, flags, uid, words in m.each(("A", "B", "C"), (("--offline",),)):
+        with m.tap.point(f"{words}: --argv0 is the command's name, and CMD the program still"):
+            show = "tr '\\0' '|' </proc/$$/cmdline; readlink /proc/$$/exe; true"
+            for name in ("-login", "two words", "", "ü/x"):
+                run = m.lab.confine([*flags, "--argv0", name], ["/bin/bash", "-c", show], uid, rung)
+                expect_equal(run.out, f"{name}|-c|{show}|{os.path.realpath('/bin/bash')}\n", repr(run))
+            run = m.lab.confine([*flags, "--argv0", "sleep"], ["env"], uid, rung)
+            expect("PATH=" in run.out and run.code == 0, f"CMD is looked for, not NAME: {run}")
+            run = m.lab.confine([*flags, "--argv0", "env"], ["/nowhere/at-all"], uid, rung)
+            expect(run.code == 127 and "/nowhere/at-all" in run.err, repr(run))
+        with m.tap.point(f"{words}: neither PATH nor anything else of the environment is needed, nothing is added"):
+            argv = ["/usr/bin/env", "-i", *m.lab.confined(flags, ["/usr/bin/env"], ROOT, rung)]
+            run = m.lab.confine(None, argv, uid)
+            expect_equal((run.code, run.out, run.err), (0, "", ""), repr(run))
 
 
 _SEEN = r"""
