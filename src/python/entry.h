@@ -38,6 +38,8 @@ struct ng_py_call {
 	PyObject *const *args; /* positional; borrowed */
 	Py_ssize_t n_args;
 	PyObject *kwargs; /* a dict or NULL; borrowed */
+
+	PyObject *original; /* entry.c's own: the tuple, or the vector's names, that came */
 };
 
 typedef PyObject *(*ng_py_handler)(const struct ng_py_call *call);
