@@ -45,6 +45,10 @@ bool ng_names_is_foreseen(const struct ng_names *names, const char *name);
 /* Was it only the profile that let it be asked for? Such a name leaves to a local name server only. */
 bool ng_names_is_unnamed(const struct ng_names *names, const char *name);
 
+/* What an answer may mean, by its address: anything; this only for a local name or profile; this for no name. An own
+ * interface's prefix is the caller's knowledge. */
+enum ng_reach { NG_REACH_ANY, NG_REACH_LOCAL, NG_REACH_NEVER };
+enum ng_reach ng_name_reach(const uint8_t addr[static 16], bool is_onlink);
 /* May the answer mean this address? 0 or -EACCES. Admits nothing; does not know of a dry run. */
 int ng_names_check(struct ng_names *names, const char *name, const uint8_t addr[static 16], bool is_of_hosts);
 /* ng_names_admit() with a reason: 0; -EACCES, not for this name; -ENOSPC, the table is full. */

@@ -105,9 +105,7 @@ bool ng_names_may_ask(const struct ng_names *names, const char *name)
 
 /* --- what an answer may mean --- */
 
-enum reach { REACH_ANY, REACH_LOCAL, REACH_NEVER };
-
-static enum reach reach_of_ipv4(const uint8_t ipv4[static 4])
+static enum ng_reach reach_of_ipv4(const uint8_t ipv4[static 4])
 {
 	uint8_t addr[16] = { [10] = 0xff, [11] = 0xff };
 	const in_addr_t host = (in_addr_t)ipv4[0] << 24 | (in_addr_t)ipv4[1] << 16 | (in_addr_t)ipv4[2] << 8 | ipv4[3];
@@ -118,17 +116,17 @@ static enum reach reach_of_ipv4(const uint8_t ipv4[static 4])
 	/* Beyond the classes: 0/8, 224/4 and 240/4 are no host's addresses, 169.254/16 is of the link (RFC 6890). */
 	if (class == NG_CLASS_MACHINE || class == NG_CLASS_METADATA || ipv4[0] == 0 || IN_MULTICAST(host) ||
 	    IN_EXPERIMENTAL(host) || (ipv4[0] == 169 && ipv4[1] == 254))
-		return REACH_NEVER;
-	return class == NG_CLASS_LAN || class == NG_CLASS_SHARED ? REACH_LOCAL : REACH_ANY;
+		return NG_REACH_NEVER;
+	return class == NG_CLASS_LAN || class == NG_CLASS_SHARED ? NG_REACH_LOCAL : NG_REACH_ANY;
 }
 
-static enum reach reach_worse(enum reach a, enum reach b)
+static enum ng_reach reach_worse(enum ng_reach a, enum ng_reach b)
 {
 	return a > b ? a : b;
 }
 
 /* The IPv4 address that an IPv6 address of a transition mechanism stands for. */
-static enum reach reach_of_embedded(const uint8_t addr[static 16])
+static enum ng_reach reach_of_embedded(const uint8_t addr[static 16])
 {
 	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };                  /* RFC 6052 */
 	static const uint8_t nat64_local[6] = { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }; /* RFC 8215 */
@@ -140,7 +138,7 @@ static enum reach reach_of_embedded(const uint8_t addr[static 16])
 	    memcmp(addr + 9, isatap, 3) == 0)
 		return reach_of_ipv4(addr + 12);
 	if (memcmp(addr, nat64_local, 6) == 0) /* a translator of this site's own */
-		return reach_worse(REACH_LOCAL, reach_of_ipv4(addr + 12));
+		return reach_worse(NG_REACH_LOCAL, reach_of_ipv4(addr + 12));
 	if (addr[0] == 0x20 && addr[1] == 0x02) /* 6to4, RFC 3056 */
 		return reach_of_ipv4(addr + 2);
 	if (addr[0] == 0x20 && addr[1] == 0x01 && addr[2] == 0 && addr[3] == 0) { /* Teredo, RFC 4380 4 */
@@ -149,23 +147,22 @@ static enum reach reach_of_embedded(const uint8_t addr[static 16])
 
 		return reach_worse(reach_of_ipv4(addr + 4), reach_of_ipv4(client));
 	}
-	return REACH_ANY;
+	return NG_REACH_ANY;
 }
 
-static enum reach reach_of(struct ng_names *names, const uint8_t addr[static 16])
+enum ng_reach ng_name_reach(const uint8_t addr[static 16], bool is_onlink)
 {
-	const bool is_onlink = names->prefixes && ng_prefixes_contain(names->prefixes, addr);
 	const __u8 class = ng_address_class(addr, is_onlink);
 	struct in6_addr ipv6;
 
 	memcpy(&ipv6, addr, sizeof ipv6);
 	if (IN6_IS_ADDR_V4MAPPED(&ipv6))
-		return reach_worse(reach_of_ipv4(addr + 12), is_onlink ? REACH_LOCAL : REACH_ANY);
+		return reach_worse(reach_of_ipv4(addr + 12), is_onlink ? NG_REACH_LOCAL : NG_REACH_ANY);
 	if (class == NG_CLASS_MACHINE || class == NG_CLASS_METADATA || IN6_IS_ADDR_MULTICAST(&ipv6) ||
 	    IN6_IS_ADDR_LINKLOCAL(&ipv6))
-		return REACH_NEVER;
+		return NG_REACH_NEVER;
 	if (class == NG_CLASS_LAN || class == NG_CLASS_SHARED || is_onlink || IN6_IS_ADDR_SITELOCAL(&ipv6))
-		return reach_worse(REACH_LOCAL, reach_of_embedded(addr));
+		return reach_worse(NG_REACH_LOCAL, reach_of_embedded(addr));
 	return reach_of_embedded(addr);
 }
 
@@ -177,14 +174,14 @@ int ng_names_check(struct ng_names *names, const char *name, const uint8_t addr[
 		return -EACCES;
 	if (ng_name_is_localhost(normal))
 		return ng_address_class(addr, 0) == NG_CLASS_MACHINE ? 0 : -EACCES;
-	switch (reach_of(names, addr)) {
-	case REACH_ANY:
+	switch (ng_name_reach(addr, names->prefixes && ng_prefixes_contain(names->prefixes, addr))) {
+	case NG_REACH_ANY:
 		return 0;
-	case REACH_LOCAL:
+	case NG_REACH_LOCAL:
 		return is_of_hosts || names->policy->app.profile != NG_PROFILE_OFFLINE || ng_name_is_local(normal)
 			       ? 0
 			       : -EACCES;
-	case REACH_NEVER:
+	case NG_REACH_NEVER:
 		return -EACCES;
 	}
 	return -EACCES;
