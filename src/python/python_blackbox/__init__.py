@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Block this interpreter's own network use, from C.
+
+Importing the package blocks at once, with profile "offline", unless the environment has PYTHON_BLACKBOX_NOAUTO=1. From then on
+whatever in this process would use the network raises NetworkBlockedError, in every thread, task and interpreter, also through
+functions and sockets that were taken before. AF_UNIX, socketpair() and pipes go on working; so does what is in the whitelist:
+
+    import python_blackbox
+    python_blackbox.add_whitelist("api.example.org:443/tcp")
+
+What the hook cannot see (libraries in C that make their own system calls) is closed by block_network(strict=True); protection()
+tells what is covered in this process and what is not. The manual page python_blackbox(7) has all of it.
+"""
+
+import os as _os
+
+from ._core import (NetworkBlockedError, add_whitelist, allow_network, allow_temporary, attempts, block_network, clear_attempts,
+                    is_blocked, on_attempt, profile, remove_whitelist, whitelist)
+
+__all__ = ["NetworkBlockedError", "add_whitelist", "allow_network", "allow_temporary", "attempts", "block_network",
+           "clear_attempts", "is_blocked", "on_attempt", "profile", "protection", "remove_whitelist", "report", "whitelist"]
+
+
+def protection():
+    """What is covered in this process now, and what is not: a dict whose str() says it in words."""
+    from ._protection import protection as tell  # pylint: disable=import-outside-toplevel
+    return tell()
+
+
+def report(path):
+    """Write what was tried so far to a file as JSON, as the wrapper does: timestamp, command, events, exit_code."""
+    from ._report import report as write  # pylint: disable=import-outside-toplevel
+    return write(path)
+
+
+if _os.environ.get("PYTHON_BLACKBOX_NOAUTO") != "1":
+    block_network()
