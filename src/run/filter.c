@@ -54,7 +54,7 @@ enum when {
 	WATCHED_WALL,      /* ... with a broker: rung B, and rung A where sockets are the machine's */
 	LOCAL,             /* the profile is Local */
 	LISTENER,          /* rungs A and B */
-	NO_LISTENER,       /* rung C */
+	BLIND,             /* rung C, unless UNIX sockets are kept there */
 	OPEN_TO_DEBUGGERS, /* neither Landlock nor a pid namespace keeps processes outside away */
 };
 
@@ -83,20 +83,20 @@ static const struct rule rules[] = {
 	/* Addresses. Of sendto() only the form without one is native: with flags, so that it cannot open a connection.
 	 */
 	{ SYS_connect, LISTENER, ANY, 0, 0, NOTIFY },
-	{ SYS_connect, NO_LISTENER, ANY, 0, 0, EACCES },
+	{ SYS_connect, BLIND, ANY, 0, 0, EACCES },
 	{ SYS_bind, LISTENER, ANY, 0, 0, NOTIFY },
-	{ SYS_bind, NO_LISTENER, ANY, 0, 0, EACCES },
+	{ SYS_bind, BLIND, ANY, 0, 0, EACCES },
 	{ SYS_listen, WATCHED_WALL, ANY, 0, 0, NOTIFY },
 	{ SYS_sendto, ALWAYS, ARG_HAS, 3, MSG_FASTOPEN_FLAG, EOPNOTSUPP },
 	{ SYS_sendto, LISTENER, ARG_IS_SET, 4, 0, NOTIFY },
-	{ SYS_sendto, NO_LISTENER, ARG_IS_SET, 4, 0, EACCES },
+	{ SYS_sendto, BLIND, ARG_IS_SET, 4, 0, EACCES },
 	{ SYS_sendmsg, ALWAYS, ARG_HAS, 2, MSG_FASTOPEN_FLAG, EOPNOTSUPP },
 	{ SYS_sendmsg, LISTENER, ANY, 0, 0, NOTIFY },
 	{ SYS_sendmmsg, ALWAYS, ARG_HAS, 3, MSG_FASTOPEN_FLAG, EOPNOTSUPP },
 	{ SYS_sendmmsg, LISTENER, ANY, 0, 0, NOTIFY },
 	/* A datagram pair can be told an address later, and without a listener nobody would look at it. */
 	{ SYS_socketpair, ALWAYS, ARG_IS_NOT, 0, AF_UNIX, EAFNOSUPPORT },
-	{ SYS_socketpair, NO_LISTENER, ARG_HAS, 1, SOCK_DGRAM, EACCES },
+	{ SYS_socketpair, BLIND, ARG_HAS, 1, SOCK_DGRAM, EACCES },
 
 	/* Ways to talk to the network that no filter can look into. */
 	{ SYS_io_uring_setup, ALWAYS, ANY, 0, 0, ENOSYS },
@@ -156,7 +156,7 @@ struct program {
 	struct sock_filter *code;
 	unsigned short n;
 	bool is_full;
-	bool is_brokered, is_local, is_refused_by_broker, has_listener, has_wall, has_debuggers;
+	bool is_brokered, is_local, is_refused_by_broker, has_listener, has_unix, has_wall, has_debuggers;
 };
 
 static void emit(struct program *program, uint16_t code, uint8_t jump_true, uint8_t jump_false, uint32_t k)
@@ -197,8 +197,8 @@ static bool applies(const struct program *program, enum when when)
 		return program->is_local;
 	case LISTENER:
 		return program->has_listener;
-	case NO_LISTENER:
-		return !program->has_listener;
+	case BLIND:
+		return !program->has_listener && !program->has_unix;
 	case OPEN_TO_DEBUGGERS:
 		return program->has_debuggers;
 	}
@@ -304,7 +304,7 @@ static void emit_socket(struct program *program)
 	jump = program->n;
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, AF_UNIX);
 	emit(program, BPF_RET | BPF_K, 0, 0,
-	     program->has_listener ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)EACCES);
+	     program->has_listener || program->has_unix ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)EACCES);
 	close_jump(program, jump);
 	jump = program->n;
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, AF_NETLINK);
@@ -357,6 +357,7 @@ int ng_filter_make(const struct ng_run_policy *policy, char rung, bool has_landl
 		.is_local = policy->app.profile == NG_PROFILE_LOCAL,
 		.is_refused_by_broker = policy->has_no_net,
 		.has_listener = rung != 'C',
+		.has_unix = rung == 'C' && policy->keeps_unix,
 		.has_wall = ng_run_policy_has_machine_sockets(policy, rung),
 		.has_debuggers = rung != 'A' && !has_landlock,
 	};
@@ -365,20 +366,25 @@ int ng_filter_make(const struct ng_run_policy *policy, char rung, bool has_landl
 	return program.is_full ? -E2BIG : program.n;
 }
 
-int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable)
+/* `flags`: of seccomp(2), besides what is ours. */
+static int install(const struct ng_run_policy *policy, char rung, bool has_landlock, unsigned long flags,
+		   bool *ret_is_killable)
 {
 	struct sock_filter code[NG_FILTER_MAX];
 	const int n = ng_filter_make(policy, rung, has_landlock, code);
 	const struct sock_fprog fprog = { .len = (unsigned short)n, .filter = code };
-	/* Without SPEC_ALLOW older kernels slow the program down with mitigations that are of no use here. */
-	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	long listener;
 
 	if (n < 0)
 		return n;
 	*ret_is_killable = false;
-	if (rung == 'C')
-		return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog) < 0 ? -errno : 0;
+	/* Without SPEC_ALLOW older kernels slow the program down with mitigations that are of no use here. */
+	flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	if (rung == 'C') {
+		const long other = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
+
+		return other < 0 ? -errno : other > 0 ? -ESRCH : 0; /* with TSYNC: the thread that cannot follow */
+	}
 	flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	listener =
 		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
@@ -387,4 +393,17 @@ int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_la
 	else if (errno == EINVAL)
 		listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
 	return listener < 0 ? -errno : (int)listener;
+}
+
+int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable)
+{
+	return install(policy, rung, has_landlock, 0, ret_is_killable);
+}
+
+int ng_filter_install_for_process(const struct ng_run_policy *policy, char rung, bool *ret_is_killable)
+{
+	/* With a listener a thread that cannot follow is told as ESRCH: its number would look like a descriptor. */
+	return install(policy, rung, false,
+		       SECCOMP_FILTER_FLAG_TSYNC | (rung == 'C' ? 0 : SECCOMP_FILTER_FLAG_TSYNC_ESRCH),
+		       ret_is_killable);
 }

@@ -23,5 +23,9 @@ int ng_filter_make(const struct ng_run_policy *policy, char rung, bool has_landl
  * outside; without it, and without a pid namespace (rung B, C), they are refused altogether. `ret_is_killable`: see
  * struct ng_run. */
 int ng_filter_install(const struct ng_run_policy *policy, char rung, bool has_landlock, bool *ret_is_killable);
+/* The same for all threads of a process that runs already, rung B or C, and without Landlock, which takes one thread
+ * only. Needs Linux 5.7 for rung B. -ESRCH: a thread has a filter of its own; nothing has changed. Calls of the table
+ * wait from here on until somebody serves the listener: see attach.h. */
+int ng_filter_install_for_process(const struct ng_run_policy *policy, char rung, bool *ret_is_killable);
 
 #endif

@@ -42,6 +42,9 @@ struct ng_run_policy {
 	unsigned n_publish;
 	bool is_dry_run; /* allow all, report what would be denied (--dry-run, --learn) */
 	bool has_no_net; /* sandbox --no-net: refuse at socket(), with EPERM */
+	/* Rung C: AF_UNIX sockets are native, the machine's too, and so are all calls with an address: nothing looks at
+	 * it. Only for a process that has no Internet socket when it confines itself. */
+	bool keeps_unix;
 };
 
 /* The supervisor creates the sockets on the machine's own network: anything may be reached from inside at all. Without

@@ -223,6 +223,32 @@ static void test_without_listener(void)
 	check("C", call(&machine, SYS_sendmsg, 3, 1, 0, 0, 0), ALLOW, "sendmsg() on a pair");
 }
 
+static void test_kept_unix(void)
+{
+	const struct ng_run_policy policy = { .app.profile = NG_PROFILE_OFFLINE, .keeps_unix = true };
+	static const int calls[] = { SYS_connect, SYS_bind, SYS_sendto, SYS_sendmsg };
+	struct machine machine;
+
+	machine.n = ng_filter_make(&policy, 'C', false, machine.code);
+	check("C", make_socket(&machine, AF_UNIX, SOCK_STREAM, 0), ALLOW, "a UNIX socket");
+	check("C", make_socket(&machine, AF_UNIX, SOCK_DGRAM, 0), ALLOW, "a UNIX socket");
+	check("C", call(&machine, SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, 0, 0), ALLOW, "a datagram pair");
+	for (gsize i = 0; i < G_N_ELEMENTS(calls); i++)
+		check("C", call(&machine, calls[i], 3, 1, 1, 0, 1), ALLOW, "a call with an address");
+	for (int type = SOCK_STREAM; type < SOCK_PACKET; type++) {
+		g_assert_cmpuint(make_socket(&machine, AF_INET, type, 0) & SECCOMP_RET_ACTION_FULL, ==,
+				 SECCOMP_RET_ERRNO);
+		g_assert_cmpuint(make_socket(&machine, AF_INET6, type, 0) & SECCOMP_RET_ACTION_FULL, ==,
+				 SECCOMP_RET_ERRNO);
+	}
+	check("C", make_socket(&machine, AF_VSOCK, SOCK_STREAM, 0), REFUSE(EAFNOSUPPORT), "VSOCK");
+	check("C", call(&machine, SYS_sendto, 3, 1, 1, 0x20000000, 1), REFUSE(EOPNOTSUPP), "MSG_FASTOPEN");
+	check("C", call(&machine, SYS_io_uring_setup, 1, 0, 0, 0, 0), REFUSE(ENOSYS), "io_uring");
+	/* With a listener it changes nothing: the broker looks at each address. */
+	machine.n = ng_filter_make(&policy, 'B', false, machine.code);
+	check("B", call(&machine, SYS_connect, 3, 1, 1, 0, 1), ASK, "connect()");
+}
+
 static void test_debuggers(void)
 {
 	static const int calls[] = { SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd };
@@ -261,6 +287,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/filter/a server under Local cannot lengthen its way", test_local_servers);
 	g_test_add_func("/filter/calls of other architectures do not exist", test_other_architectures);
 	g_test_add_func("/filter/without a listener nothing is reached", test_without_listener);
+	g_test_add_func("/filter/without a listener UNIX sockets can be kept, and nothing else with them",
+			test_kept_unix);
 	g_test_add_func("/filter/debuggers are refused where nothing else keeps them away", test_debuggers);
 	g_test_add_func("/filter/every path ends at a verdict", test_ends);
 	return g_test_run();
