@@ -70,10 +70,19 @@ void ng_py_note(const struct ng_py_attempt *attempt);
 /* Records it as refused and raises NetworkBlockedError: returns -1. */
 int ng_py_refuse(const struct ng_py_attempt *attempt);
 
+/* What belongs to this interpreter and not to its modules, which can be deleted or loaded again: "error", the class
+ * NetworkBlockedError; "callback"; "temporary", the context variable. A borrowed dict, or NULL with an exception. */
+PyObject *ng_py_interpreter(void);
+
 /* --- temporary.c --- */
 
 /* Is this thread's context inside allow_temporary()? */
 bool ng_py_is_temporarily_allowed(void);
+
+/* --- children.c --- */
+
+/* An event that a process is started: 0 if a door will see to it, else it is refused unless children are allowed. */
+int ng_py_children_event(const char *event, PyObject *args);
 
 /* --- the parts' starts: called once for each interpreter that imports the module, in this order; each adds its
  * functions to the module and makes what it needs --- */

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The audit hook (PEP 578): a C function that CPython calls at each event, in every interpreter of the process, and
+ * that nothing in Python can remove. Events come before what they announce; an exception from here keeps it from
+ * happening.
+ *
+ * Where nothing is blocked, and at an event that is no use of the network, it costs a comparison. What it cannot see is
+ * in protection(): the data of a socket that is connected already has no events, machine code has none at all.
+ *
+ * Beside it stand doors (entry.h) for what an event tells too late or not: names in the addresses of socket methods,
+ * which are looked up before the event; accept(), which has none; and, because no event tells the descriptor, a check
+ * after the making of a socket out of one (the type's initialiser, see wrap_init()).
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "entry.h"
+#include "judge.h"
+#include "rules.h"
+
+/* Of the event's arguments, borrowed; NULL where there are fewer. */
+static PyObject *arg(PyObject *args, Py_ssize_t i)
+{
+	return PyTuple_Check(args) && i < PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, i) : NULL;
+}
+
+static bool is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+static int int_of(PyObject *object)
+{
+	const long value = object && PyLong_Check(object) ? PyLong_AsLong(object) : -1;
+
+	PyErr_Clear();
+	return (int)value;
+}
+
+static int refuse_kind(const char *api, const struct ng_py_socket *socket)
+{
+	struct ng_py_attempt attempt = {
+		.call = "socket",
+		.api = api,
+		.family = socket->family,
+		.flow = ng_py_flow_of(socket, NG_CALL_CREATE),
+		.reason = ng_py_profile() == NG_PROFILE_LOCAL ? NG_REASON_NOT_LOCAL : NG_REASON_OFFLINE,
+		.why = "sockets of this kind are not for confined programs",
+		.tip = "allow_temporary()",
+	};
+
+	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
+}
+
+/* --- a socket out of a descriptor --- */
+
+static initproc original_init;
+
+/* After _socket.socket.__init__(family, type, proto, fileno): what the descriptor is connected to must be permitted. */
+static int wrap_init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+	PyObject *number = args && PyTuple_GET_SIZE(args) > 3 ? PyTuple_GET_ITEM(args, 3) : NULL, *detached;
+	struct ng_py_socket socket;
+	int result = original_init(self, args, kwargs);
+
+	if (result < 0 || !ng_py_is_blocked())
+		return result;
+	if (!number && kwargs)
+		number = PyDict_GetItemString(kwargs, "fileno");
+	if (!number || number == Py_None)
+		return result;
+	if (ng_py_socket_of(self, &socket) == 0 && !ng_py_kind_is_good(socket.family, socket.type, socket.proto))
+		result = refuse_kind("socket.__new__", &socket);
+	else
+		result = ng_py_judge_peer("socket", "socket.__new__", int_of(number));
+	if (result < 0) { /* the descriptor stays the caller's */
+		PyObject *type, *value, *traceback;
+
+		PyErr_Fetch(&type, &value, &traceback);
+		detached = PyObject_CallMethod(self, "detach", NULL);
+		Py_XDECREF(detached);
+		PyErr_Clear();
+		PyErr_Restore(type, value, traceback);
+	}
+	return result;
+}
+
+/* The initialiser is reached by the type's slot and by the wrapper that stands for it in the type's dict
+ * (PyWrapperDescrObject, Include/cpython/descrobject.h), which Python's subclass calls. */
+static int replace_init(PyTypeObject *type)
+{
+	PyObject *wrapper = PyObject_GetAttrString((PyObject *)type, "__init__");
+
+	if (!wrapper)
+		return -1;
+	if (type->tp_init != wrap_init && Py_IS_TYPE(wrapper, &PyWrapperDescr_Type) &&
+	    ((PyWrapperDescrObject *)wrapper)->d_wrapped == (void *)type->tp_init) {
+		original_init = type->tp_init;
+		((PyWrapperDescrObject *)wrapper)->d_wrapped = (void *)wrap_init;
+		type->tp_init = wrap_init;
+	}
+	Py_DECREF(wrapper);
+	return type->tp_init == wrap_init ? 0 : 1;
+}
+
+/* --- socket events --- */
+
+static int on_new(const char *api, PyObject *args)
+{
+	struct ng_py_socket socket = { int_of(arg(args, 1)), int_of(arg(args, 2)), int_of(arg(args, 3)) };
+	PyTypeObject *type = arg(args, 0) ? ng_py_socket_type(arg(args, 0)) : NULL;
+	struct ng_flow flow;
+
+	if (type && type->tp_init != wrap_init && replace_init(type) < 0) /* an interpreter that never imported us */
+		PyErr_Clear();
+	if (socket.family == -1) /* out of a descriptor, or AF_INET by default: wrap_init() sees what became of it */
+		return 0;
+	if (!ng_py_kind_is_good(socket.family, socket.type, socket.proto < 0 ? 0 : socket.proto))
+		return refuse_kind(api, &socket);
+	if (!is_inet(socket.family))
+		return 0;
+	flow = ng_py_flow_of(&socket, NG_CALL_CREATE);
+	return ng_py_judge_flow("socket", api, &socket, &flow, NULL);
+}
+
+/* An event whose second argument is a socket's address. */
+static int judge_address(const char *call, const char *api, uint8_t kind, PyObject *args)
+{
+	PyObject *object = arg(args, 0), *address = arg(args, 1);
+	struct ng_py_target target;
+	struct ng_py_socket socket;
+	struct ng_flow flow;
+
+	if (!object || !address || address == Py_None || ng_py_socket_of(object, &socket) < 0)
+		return 0;
+	if (!is_inet(socket.family))
+		return ng_py_kind_is_good(socket.family, socket.type, socket.proto) ? 0 : refuse_kind(api, &socket);
+	if (!ng_py_target_of(address, &target))
+		return 0;    /* the interpreter refused it before the event, or takes it for no address */
+	if (target.has_name) /* only where there is no door: it has been looked up by now */
+		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host);
+	flow = ng_py_flow_of(&socket, kind);
+	memcpy(flow.addr, target.addr, 16);
+	if (!*target.host && socket.family == AF_INET) /* 0.0.0.0 */
+		flow.addr[10] = flow.addr[11] = 0xff;
+	flow.port = target.port;
+	return ng_py_judge_flow(call, api, &socket, &flow, NULL);
+}
+
+static int on_connect(const char *api, PyObject *args)
+{
+	return judge_address("connect", api, NG_CALL_CONNECT, args);
+}
+
+static int on_bind(const char *api, PyObject *args)
+{
+	return judge_address("bind", api, NG_CALL_BIND, args);
+}
+
+static int on_sendto(const char *api, PyObject *args)
+{
+	return judge_address("sendto", api, NG_CALL_SENDMSG, args);
+}
+
+static int on_sendmsg(const char *api, PyObject *args)
+{
+	return judge_address("sendmsg", api, NG_CALL_SENDMSG, args);
+}
+
+/* --- lookups --- */
+
+static int judge_host(const char *api, PyObject *host, PyObject *port, bool is_reached)
+{
+	PyObject *pair = host && host != Py_None ? Py_BuildValue("(Oi)", host, port ? int_of(port) & 0xffff : 0) : NULL;
+	struct ng_py_target target = { .port = 0 };
+	struct ng_py_socket socket = { AF_INET, SOCK_STREAM, 0 };
+	struct ng_flow flow;
+	bool is_known;
+
+	is_known = pair && ng_py_target_of(pair, &target);
+	Py_XDECREF(pair);
+	PyErr_Clear();
+	if (!is_known)
+		return 0;
+	if (target.has_name)
+		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host);
+	if (!is_reached)
+		return 0;
+	flow = ng_py_flow_of(&socket, NG_CALL_CONNECT);
+	memcpy(flow.addr, target.addr, 16);
+	flow.port = target.port;
+	socket.family = memcmp(target.addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0 ? AF_INET : AF_INET6;
+	return ng_py_judge_flow(strcmp(api, "socket.gethostbyaddr") == 0 || strcmp(api, "socket.getnameinfo") == 0
+					? "resolve"
+					: "connect",
+				api, &socket, &flow, NULL);
+}
+
+/* getaddrinfo(), gethostbyname(): an address in text is looked up nowhere. */
+static int on_lookup(const char *api, PyObject *args)
+{
+	return judge_host(api, arg(args, 0), NULL, false);
+}
+
+/* gethostbyaddr(): the name of an address is asked of whoever keeps it. */
+static int on_reverse(const char *api, PyObject *args)
+{
+	return judge_host(api, arg(args, 0), NULL, true);
+}
+
+static int on_getnameinfo(const char *api, PyObject *args)
+{
+	PyObject *address = arg(args, 0);
+
+	if (!address || !PyTuple_Check(address))
+		return 0;
+	return judge_host(api, arg(address, 0), arg(address, 1), true);
+}
+
+/* --- the library's clients: said here in their own words, before a socket is made --- */
+
+/* NAME.connect(self, host, port) */
+static int on_client(const char *api, PyObject *args)
+{
+	return judge_host(api, arg(args, 1), arg(args, 2), true);
+}
+
+/* Data on a client's connection, which may be one from before. */
+static int on_client_send(const char *api, PyObject *args)
+{
+	PyObject *self = arg(args, 0), *sock = self ? PyObject_GetAttrString(self, "sock") : NULL;
+	PyObject *number = sock && sock != Py_None ? PyObject_CallMethod(sock, "fileno", NULL) : NULL;
+	const int fd = number ? int_of(number) : -1;
+
+	Py_XDECREF(number);
+	Py_XDECREF(sock);
+	PyErr_Clear();
+	return fd < 0 ? 0 : ng_py_judge_peer("send", api, fd);
+}
+
+/* --- the table --- */
+
+struct event {
+	const char *name;
+	int (*judge)(const char *name, PyObject *args);
+};
+
+static const struct event socket_events[] = {
+	{ "connect", on_connect },         { "__new__", on_new },
+	{ "sendto", on_sendto },           { "bind", on_bind },
+	{ "getaddrinfo", on_lookup },      { "sendmsg", on_sendmsg },
+	{ "gethostbyname", on_lookup },    { "gethostbyaddr", on_reverse },
+	{ "getnameinfo", on_getnameinfo }, { 0 },
+};
+
+static const struct event other_events[] = {
+	{ "http.client.connect", on_client },
+	{ "http.client.send", on_client_send },
+	{ "ftplib.connect", on_client },
+	{ "ftplib.sendcmd", on_client_send },
+	{ "smtplib.connect", on_client },
+	{ "smtplib.send", on_client_send },
+	{ "imaplib.open", on_client },
+	{ "imaplib.send", on_client_send },
+	{ "poplib.connect", on_client },
+	{ "poplib.putline", on_client_send },
+	{ "nntplib.connect", on_client },
+	{ "nntplib.putline", on_client_send },
+	{ "telnetlib.Telnet.open", on_client },
+	{ "telnetlib.Telnet.write", on_client_send },
+	{ "subprocess.Popen", ng_py_children_event },
+	{ "os.system", ng_py_children_event },
+	{ "os.exec", ng_py_children_event },
+	{ "os.posix_spawn", ng_py_children_event },
+	{ 0 },
+};
+
+/* Set while CPython has the hook: it lets go of all when it is finalised, and may be started again in this process. */
+static atomic_bool has_hook;
+
+static int hook(const char *name, PyObject *args, void *Py_UNUSED(data))
+{
+	const struct event *event;
+	const char *rest = name;
+
+	if (*name == 'c' && strcmp(name, "cpython._PySys_ClearAuditHooks") == 0)
+		atomic_store(&has_hook, false);
+	if (!ng_py_is_blocked())
+		return 0;
+	switch (*name) {
+	case 's':
+		if (strncmp(name, "socket.", 7) == 0) {
+			event = socket_events;
+			rest = name + 7;
+			break;
+		}
+		if (name[1] == 'y') /* sys.: the most frequent of all */
+			return 0;
+		event = other_events;
+		break;
+	case 'o':
+		if (name[1] == 'p' || name[1] == 'b') /* open, object.: nearly as frequent */
+			return 0;
+		event = other_events;
+		break;
+	case 'h':
+	case 'f':
+	case 'i':
+	case 'p':
+	case 'n':
+	case 't':
+		event = other_events;
+		break;
+	default:
+		return 0;
+	}
+	for (; event->name; event++)
+		if (strcmp(event->name, rest) == 0)
+			return event->judge(name, args);
+	return 0;
+}
+
+/* --- the doors of the socket type --- */
+
+/* Where an address stands in the arguments of a method, by door; sendto()'s is its last. */
+static Py_ssize_t address_place(const struct ng_py_call *call)
+{
+	switch (call->door) {
+	case NG_PY_DOOR_SENDTO:
+		return call->n_args >= 2 ? call->n_args - 1 : -1;
+	case NG_PY_DOOR_SENDMSG:
+		return call->n_args >= 4 ? 3 : -1;
+	default:
+		return call->n_args >= 1 ? 0 : -1;
+	}
+}
+
+static const char *api_of(enum ng_py_door door)
+{
+	return door == NG_PY_DOOR_SENDTO    ? "socket.sendto"
+	       : door == NG_PY_DOOR_SENDMSG ? "socket.sendmsg"
+	       : door == NG_PY_DOOR_BIND    ? "socket.bind"
+					    : "socket.connect";
+}
+
+/* The first address that the name has for this socket, as the method would take it: through the lookup's own door,
+ * which judges it. A new tuple or NULL. */
+static PyObject *resolved(PyObject *address, const char *host, const struct ng_py_socket *socket)
+{
+	PyObject *module = PyImport_ImportModule("_socket"), *list = NULL, *result = NULL, *first;
+
+	if (module)
+		list = PyObject_CallMethod(module, "getaddrinfo", "sOiii", host, Py_None, socket->family, socket->type,
+					   0);
+	if (list && PyList_Check(list) && PyList_GET_SIZE(list) > 0) {
+		first = PyTuple_GET_ITEM(PyTuple_GET_ITEM(PyList_GET_ITEM(list, 0), 4), 0);
+		result = PySequence_List(address);
+		if (result && PyList_SetItem(result, 0, Py_BuildValue("O", first)) == 0)
+			Py_SETREF(result, PyList_AsTuple(result));
+	} else if (!PyErr_Occurred()) {
+		PyErr_SetString(PyExc_OSError, "the name has no address");
+	}
+	Py_XDECREF(list);
+	Py_XDECREF(module);
+	return result;
+}
+
+/* A name in an address: judged and looked up here, so that the address that is judged is the one that is used. */
+static PyObject *on_address(const struct ng_py_call *call)
+{
+	const Py_ssize_t place = address_place(call);
+	struct ng_py_target target;
+	struct ng_py_socket socket;
+	PyObject *args[8], *address, *result;
+
+	if (!ng_py_is_blocked() || place < 0 || call->n_args > 8 || ng_py_socket_of(call->self, &socket) < 0 ||
+	    !is_inet(socket.family) || !ng_py_target_of(call->args[place], &target) || !target.has_name ||
+	    ng_py_is_temporarily_allowed())
+		return ng_py_door_pass(call);
+	if (!ng_py_is_number(target.host) && ng_py_judge_name(api_of(call->door), target.host) < 0)
+		return NULL;
+	address = resolved(call->args[place], target.host, &socket);
+	if (!address)
+		return NULL;
+	memcpy(args, call->args, (size_t)call->n_args * sizeof(*args));
+	args[place] = address;
+	result = ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
+	Py_DECREF(address);
+	return result;
+}
+
+/* Being reached counts as reaching: what comes from an address that may not be reached is closed and not handed out. */
+static PyObject *on_accept(const struct ng_py_call *call)
+{
+	struct ng_py_socket socket;
+	struct ng_py_target target;
+
+	for (;;) {
+		PyObject *result = ng_py_door_pass(call);
+		struct ng_flow flow;
+
+		if (!result || !ng_py_is_blocked() || !PyTuple_Check(result) || PyTuple_GET_SIZE(result) != 2 ||
+		    ng_py_socket_of(call->self, &socket) < 0 || !is_inet(socket.family) ||
+		    !ng_py_target_of(PyTuple_GET_ITEM(result, 1), &target))
+			return result;
+		flow = ng_py_flow_of(&socket, NG_CALL_RECV);
+		memcpy(flow.addr, target.addr, 16);
+		flow.port = target.port;
+		if (ng_py_judge_flow("accept", "socket.accept", &socket, &flow, NULL) == 0)
+			return result;
+		PyErr_Clear(); /* it is recorded; the program waits for the next */
+		close(int_of(PyTuple_GET_ITEM(result, 0)));
+		Py_DECREF(result);
+		if (PyErr_CheckSignals() < 0)
+			return NULL;
+	}
+}
+
+static int init_door(void)
+{
+	PyObject *module = PyImport_ImportModule("_socket");
+	PyObject *type = module ? PyObject_GetAttrString(module, "socket") : NULL;
+	int result = type && PyType_Check(type) ? replace_init((PyTypeObject *)type) : -1;
+
+	Py_XDECREF(type);
+	Py_XDECREF(module);
+	return result;
+}
+
+/* --- start --- */
+
+static PyObject *py_has_init_door(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+	return PyBool_FromLong(original_init != NULL);
+}
+
+static PyMethodDef methods[] = {
+	{ "has_descriptor_door", py_has_init_door, METH_NOARGS,
+	  "Are sockets that are made out of descriptors looked at?" },
+	{ 0 },
+};
+
+int ng_py_hook_init(PyObject *module)
+{
+	static const enum ng_py_door doors[] = {
+		NG_PY_DOOR_CONNECT, NG_PY_DOOR_CONNECT_EX, NG_PY_DOOR_BIND, NG_PY_DOOR_SENDTO, NG_PY_DOOR_SENDMSG,
+	};
+
+	if (!atomic_exchange(&has_hook, true) && PySys_AddAuditHook(hook, NULL) < 0) {
+		atomic_store(&has_hook, false);
+		return -1;
+	}
+	for (size_t i = 0; i < sizeof(doors) / sizeof(*doors); i++)
+		if (ng_py_door_open(doors[i], on_address) < 0)
+			return -1;
+	if (ng_py_door_open(NG_PY_DOOR_ACCEPT, on_accept) < 0 || init_door() < 0)
+		return -1;
+	return PyModule_AddFunctions(module, methods);
+}
