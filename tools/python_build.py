@@ -30,6 +30,7 @@ import zipfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 NAME = "python_blackbox"
+PLUGIN = "pytest_netguard"
 PACKAGE = os.path.join(TOP, "src", "python", NAME)
 # What the extension needs of the launcher; meson links its library instead.
 RUN_PARTS = ("allow.c", "filter.c", "name-text.c", "say.c")
@@ -55,7 +56,7 @@ Tag: {tag}
 """
 ENTRY_POINTS = """\
 [pytest11]
-netguard = python_blackbox.pytest_plugin
+pytest_netguard = pytest_netguard
 """
 
 
@@ -194,6 +195,7 @@ def package_files():
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     wheel = Wheel(wheel_directory)
+    wheel.add(f"{PLUGIN}.py", read(os.path.join(TOP, "src", "python", f"{PLUGIN}.py")))
     for path in package_files():
         wheel.add(f"{NAME}/{os.path.basename(path)}", read(path))
     with tempfile.TemporaryDirectory() as folder:
@@ -206,6 +208,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
     """The package's files stay where they are, linked beside an extension that is compiled now, in the tree's build-python."""
     place = os.path.join(TOP, "build-python", tag())
     os.makedirs(place, exist_ok=True)
+    link(place, os.path.join(TOP, "src", "python", f"{PLUGIN}.py"))
     link(os.path.join(place, NAME), *package_files(), compile_extension(place))
     wheel = Wheel(wheel_directory)
     wheel.add(f"{NAME}.pth", f"{place}\n".encode())

@@ -14,11 +14,32 @@ tells what is covered in this process and what is not. The manual page python_bl
 
 import os as _os
 
-from ._core import (NetworkBlockedError, add_whitelist, allow_network, allow_temporary, attempts, block_network, clear_attempts,
-                    is_blocked, on_attempt, profile, remove_whitelist, whitelist)
+from . import _core
+from ._core import (NetworkBlockedError, add_whitelist, allow_network, allow_temporary, attempts, clear_attempts, is_blocked,
+                    on_attempt, profile, remove_whitelist, whitelist)
 
 __all__ = ["NetworkBlockedError", "add_whitelist", "allow_network", "allow_temporary", "attempts", "block_network",
            "clear_attempts", "is_blocked", "on_attempt", "profile", "protection", "remove_whitelist", "report", "whitelist"]
+
+
+def block_network(*, strict=False, subprocess=None, existing="keep"):
+    """Block again: the profile that was in force before, or "offline".
+
+    subprocess: what becomes of programs that are started while blocked. "confine" (they run with the same rules), "refuse" or
+    "allow" (it is recorded); None leaves it as it is.
+    existing="shutdown" ends the sockets that are open and connected to somebody the rules do not permit.
+    strict=True also installs a filter in the kernel, for all threads and for good: no internet socket can be made any more, by
+    whatever code. Sockets of the internet are ended with it, and nothing can be allowed afterwards.
+    """
+    if existing not in ("keep", "shutdown"):
+        raise ValueError(f'existing must be "keep" or "shutdown", not {existing!r}')
+    if subprocess is not None:
+        _core.set_children(subprocess)
+    _core.block_network()
+    if strict:
+        _core.strict()
+    elif existing == "shutdown":
+        _core.end_sockets()
 
 
 def protection():
