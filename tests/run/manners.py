@@ -216,14 +216,22 @@ class Terminal:
         return None
 
 
+# Signals are waited for together with the terminal: one that came just before a plain read would be told after it.
 _TTY = r"""
-import os, signal, sys
+import os, select, signal, sys
+wake, woken = os.pipe()
+os.set_blocking(wake, False); os.set_blocking(woken, False)
+signal.set_wakeup_fd(woken)
 def told(number, frame): os.write(1, (signal.Signals(number).name + ' ' + str(os.get_terminal_size()) + '\n').encode())
 signal.signal(signal.SIGWINCH, told); signal.signal(signal.SIGINT, told)
 print('tty', os.isatty(0), os.isatty(1), os.isatty(2), os.tcgetpgrp(0) in (os.getpgrp(), 0), flush=True)
 while True:
-    try: line = input()
-    except EOFError: sys.exit(5)
+    ready, _, _ = select.select([0, wake], [], [])
+    if wake in ready: os.read(wake, 100)
+    if 0 not in ready: continue
+    line = os.read(0, 1000).decode()
+    if not line: sys.exit(5)
+    line = line.strip()
     print('read', line, flush=True)
     if line == 'open': print(open('/dev/tty', 'w').write('through /dev/tty\n'), flush=True)
 """

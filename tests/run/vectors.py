@@ -29,6 +29,10 @@ ON_RECORD = ("alone", "pair", "unix")  # the broker refuses them; the others the
 GOOD_REFUSALS = {"alone": ("ENETUNREACH",)}
 
 
+# What a vector says that got no socket: a packet in its time is another's, late.
+NO_SOCKET = ("EPERM", "EPROTONOSUPPORT", "ESOCKTNOSUPPORT", "EAFNOSUPPORT")
+
+
 class Controls:
     """What each vector does without the launcher: does the judge see it?"""
 
@@ -58,7 +62,8 @@ class Controls:
             for vector in self.lab.vectors(group):
                 with self.lab.counting(peer) as packets:
                     run = self.lab.confine(None, self.lab.probe_words(uid, near=near, far=far) + [vector], uid, log=False)
-                found[vector] = (run.lines().get(vector, (0, "?"))[1], packets.everything(peer))
+                said = run.lines().get(vector, (0, "?"))[1]
+                found[vector] = (said, 0 if said in NO_SOCKET else packets.everything(peer))
             self.lab.quiet()
             self.seen[key] = found
         return self.seen[key]
