@@ -15,6 +15,7 @@
 #include "python/entry.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What a method table's entry may ask for besides its convention, without changing how it is called. */
@@ -379,4 +380,12 @@ int ng_py_door_open(enum ng_py_door which, ng_py_handler handler)
 bool ng_py_door_is_open(enum ng_py_door which)
 {
 	return __atomic_load_n(&doors[which].handler, __ATOMIC_ACQUIRE) != NULL;
+}
+
+void ng_py_door_name(enum ng_py_door which, char ret_name[static 64])
+{
+	const struct door *door = &doors[which];
+
+	snprintf(ret_name, 64, "%s.%s%s%s", door->module, door->type ? door->type : "", door->type ? "." : "",
+		 door->name);
 }

@@ -48,6 +48,8 @@ typedef PyObject *(*ng_py_handler)(const struct ng_py_call *call);
  * cannot have a door here (is not there, an unknown convention); -1 with an exception. */
 int ng_py_door_open(enum ng_py_door door, ng_py_handler handler);
 bool ng_py_door_is_open(enum ng_py_door door);
+/* "_socket.socket.connect", without a thread state. */
+void ng_py_door_name(enum ng_py_door door, char ret_name[static 64]);
 /* The function itself, with the arguments as they came, or others: a new reference or NULL with its exception. */
 PyObject *ng_py_door_pass(const struct ng_py_call *call);
 PyObject *ng_py_door_pass_with(const struct ng_py_call *call, PyObject *const *args, Py_ssize_t n_args,

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that are started while blocked (children.h). A child has none of our hooks, so it is started in another
+ * way: through `netguard run` with the rules of now; without the launcher with a filter of system calls that lets no
+ * address through; multiprocessing's by blocking itself. Or it is refused, or allowed: block_network(subprocess=...).
+ *
+ * Doors stand before the five functions of C through which every process is started; a function that can have none is
+ * refused by its event. fork() alone needs nothing: the child has all that we have.
+ */
+#include "children.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const modes[] = {
+	[NG_PY_CHILDREN_CONFINE] = "confine",
+	[NG_PY_CHILDREN_REFUSE] = "refuse",
+	[NG_PY_CHILDREN_ALLOW] = "allow",
+};
+
+/* --- one child --- */
+
+void ng_py_child_done(struct ng_py_child *child)
+{
+	Py_CLEAR(child->program);
+	Py_CLEAR(child->name);
+	Py_CLEAR(child->argv);
+	PyMem_Free(child->descriptors.at);
+	child->descriptors = (struct ng_py_descriptors){ 0 };
+}
+
+static struct ng_py_attempt attempt_of(const struct ng_py_child *child)
+{
+	PyObject *path = child->program ? child->program : child->name;
+
+	return (struct ng_py_attempt){ .call = "exec",
+				       .api = child->api,
+				       .family = -1,
+				       .path = path ? PyBytes_AS_STRING(path) : child->api,
+				       .reason = NG_REASON_NONE };
+}
+
+int ng_py_child_refuse(const struct ng_py_child *child, const char *why, const char *tip)
+{
+	struct ng_py_attempt attempt = attempt_of(child);
+
+	attempt.why = why;
+	attempt.tip = tip;
+	return ng_py_refuse(&attempt);
+}
+
+void ng_py_child_note(const struct ng_py_child *child, const char *why)
+{
+	struct ng_py_attempt attempt = attempt_of(child);
+
+	attempt.is_allowed = true;
+	attempt.why = why;
+	ng_py_note(&attempt);
+}
+
+static int refuse_without_launcher(const struct ng_py_child *child)
+{
+	return ng_py_child_refuse(child, "it cannot be confined: netguard run is not installed",
+				  "install Network Guard (netguard), or block_network(subprocess=\"allow\")");
+}
+
+enum ng_py_way ng_py_child_way(const struct ng_py_child *child, bool can_take_filter)
+{
+	switch (ng_py_children()) {
+	case NG_PY_CHILDREN_ALLOW:
+		ng_py_child_note(child, "children are allowed (subprocess=\"allow\")");
+		return NG_PY_WAY_ALLOWED;
+	case NG_PY_CHILDREN_REFUSE:
+		ng_py_child_refuse(child, "no other program is started while blocked (subprocess=\"refuse\")",
+				   "block_network(subprocess=\"confine\")");
+		return NG_PY_WAY_REFUSED;
+	case NG_PY_CHILDREN_CONFINE:
+		break;
+	}
+	if (ng_py_is_strict())
+		return NG_PY_WAY_OWN_FILTER;
+	if (ng_py_launcher())
+		return NG_PY_WAY_LAUNCHER;
+	if (can_take_filter)
+		return NG_PY_WAY_NEW_FILTER;
+	refuse_without_launcher(child);
+	return NG_PY_WAY_REFUSED;
+}
+
+/* --- execv(), execve(), posix_spawn(), posix_spawnp() --- */
+
+static const char *const apis[NG_PY_DOORS] = {
+	[NG_PY_DOOR_POSIX_SPAWN] = "os.posix_spawn",
+	[NG_PY_DOOR_POSIX_SPAWNP] = "os.posix_spawnp",
+	[NG_PY_DOOR_EXECV] = "os.execv",
+	[NG_PY_DOOR_EXECVE] = "os.execve",
+	[NG_PY_DOOR_SYSTEM] = "os.system",
+};
+
+/* Borrowed; NULL: it was not given. */
+static PyObject *argument(const struct ng_py_call *call, Py_ssize_t place, const char *name)
+{
+	if (place < call->n_args)
+		return call->args[place];
+	return call->kwargs ? PyDict_GetItemString(call->kwargs, name) : NULL;
+}
+
+/* execve() takes a descriptor, too: the file that it is of, if that has a name. New bytes, or NULL with an exception.
+ */
+static PyObject *path_of_descriptor(const struct ng_py_child *child, PyObject *number)
+{
+	const long fd = PyLong_AsLong(number);
+	struct stat opened, named;
+	char link[32], path[PATH_MAX];
+	ssize_t length;
+
+	if (fd == -1 && PyErr_Occurred())
+		return NULL;
+	snprintf(link, sizeof link, "/proc/self/fd/%ld", fd);
+	length = readlink(link, path, sizeof path - 1);
+	if (length > 0) {
+		path[length] = '\0';
+		if (*path == '/' && stat(link, &opened) == 0 && stat(path, &named) == 0 &&
+		    opened.st_dev == named.st_dev && opened.st_ino == named.st_ino)
+			return PyBytes_FromString(path);
+	}
+	ng_py_child_refuse(child, "a program that has no path cannot be confined", "give the path of the program");
+	return NULL;
+}
+
+static int take_path(struct ng_py_child *child, enum ng_py_door door, PyObject *path)
+{
+	if (door == NG_PY_DOOR_EXECVE && PyIndex_Check(path))
+		child->name = path_of_descriptor(child, path);
+	else
+		child->name = ng_py_bytes_of(path);
+	return child->name ? 0 : -1;
+}
+
+static int find_program(struct ng_py_child *child, enum ng_py_door door)
+{
+	PyObject *candidates;
+	int result;
+
+	if (door == NG_PY_DOOR_POSIX_SPAWNP)
+		return ng_py_child_find_in_path(child);
+	candidates = PyTuple_Pack(1, child->name);
+	result = candidates ? ng_py_child_find(child, candidates, NULL) : -1;
+	Py_XDECREF(candidates);
+	return result;
+}
+
+/* What posix_spawn() does to the descriptors, by the numbers of os.POSIX_SPAWN_OPEN, _CLOSE, _DUP2 and _CLOSEFROM. */
+static int apply_file_action(struct ng_py_descriptors *descriptors, PyObject *action)
+{
+	int tag = -1, fd = -1, to = -1, source;
+	PyObject *const *items = ((PyTupleObject *)action)->ob_item;
+	const Py_ssize_t n = PyTuple_GET_SIZE(action);
+
+	for (Py_ssize_t i = 0; i < n && i < 3; i++) {
+		const long value = PyLong_Check(items[i]) ? PyLong_AsLong(items[i]) : -1;
+
+		PyErr_Clear();
+		*(i == 0 ? &tag : i == 1 ? &fd : &to) = value < 0 || value > INT_MAX ? -1 : (int)value;
+	}
+	switch (tag) {
+	case 0:
+		return ng_py_descriptors_set(descriptors, fd, -1);
+	case 1:
+		ng_py_descriptors_remove(descriptors, fd, fd);
+		return 0;
+	case 2:
+		source = ng_py_descriptors_source(descriptors, fd);
+		return ng_py_descriptors_set(descriptors, to, source < 0 ? fd : source);
+	case 3:
+		ng_py_descriptors_remove(descriptors, fd, INT_MAX);
+		return 0;
+	default: /* the function itself will say so */
+		return 0;
+	}
+}
+
+/* The actions as a tuple of tuples that nobody can change. New reference, or NULL with an exception. */
+static PyObject *frozen_actions(PyObject *actions)
+{
+	PyObject *outer = PySequence_Tuple(actions), *frozen = outer ? PyTuple_New(PyTuple_GET_SIZE(outer)) : NULL;
+
+	for (Py_ssize_t i = 0; frozen && i < PyTuple_GET_SIZE(outer); i++) {
+		PyObject *action = PyTuple_GET_ITEM(outer, i);
+
+		if (!PyTuple_Check(action)) {
+			PyErr_SetString(PyExc_TypeError, "Each file_actions element must be a non-empty tuple");
+			Py_CLEAR(frozen);
+			break;
+		}
+		Py_INCREF(action);
+		PyTuple_SET_ITEM(frozen, i, action);
+	}
+	Py_XDECREF(outer);
+	return frozen;
+}
+
+static int take_descriptors(struct ng_py_child *child, PyObject *actions)
+{
+	if (ng_py_descriptors_inherit(&child->descriptors) < 0)
+		return -1;
+	for (Py_ssize_t i = 0; actions && i < PyTuple_GET_SIZE(actions); i++)
+		if (apply_file_action(&child->descriptors, PyTuple_GET_ITEM(actions, i)) < 0)
+			return -1;
+	return 0;
+}
+
+/* The path and argv to pass on: new references. Without a program as they came, so that the function fails as ever. */
+static int choose(const struct ng_py_child *child, PyObject **ret_path, PyObject **ret_argv)
+{
+	char keep[NG_PY_KEEP_MAX], why[128];
+	const enum ng_py_way way = ng_py_child_way(child, false);
+
+	if (way == NG_PY_WAY_REFUSED)
+		return -1;
+	if (way == NG_PY_WAY_LAUNCHER && child->program) {
+		if (ng_py_child_keep(child, keep) < 0)
+			return -1;
+		*ret_argv = ng_py_child_launch(child, keep, why);
+		*ret_path = *ret_argv ? PyTuple_GET_ITEM(*ret_argv, 0) : NULL;
+		Py_XINCREF(*ret_path);
+		if (!*ret_argv)
+			return -1;
+		ng_py_child_note(child, why);
+		return 0;
+	}
+	if (way == NG_PY_WAY_OWN_FILTER) {
+		if (ng_py_child_keep(child, keep) < 0)
+			return -1;
+		ng_py_child_note(child, "it has the filter of this process");
+	}
+	*ret_path = child->program ? child->program : child->name;
+	*ret_argv = child->argv;
+	Py_INCREF(*ret_path);
+	Py_INCREF(*ret_argv);
+	return 0;
+}
+
+/* `actions`: a frozen copy, or NULL. */
+static PyObject *pass_program(const struct ng_py_call *call, const struct ng_py_child *child, PyObject *actions)
+{
+	PyObject *args[3] = { 0 }, *kwargs = NULL, *result = NULL;
+	PyObject *environment = argument(call, 2, "env");
+	const Py_ssize_t n = call->door == NG_PY_DOOR_EXECV ? 2 : 3;
+
+	args[2] = environment;
+	if (choose(child, &args[0], &args[1]) < 0)
+		return NULL;
+	if (call->door != NG_PY_DOOR_EXECVE && call->kwargs)
+		kwargs = PyDict_Copy(call->kwargs);
+	if (!kwargs && call->door != NG_PY_DOOR_EXECVE && call->kwargs)
+		goto out;
+	if (!actions || PyDict_SetItemString(kwargs, "file_actions", actions) == 0)
+		result = ng_py_door_pass_with(call, args, n, kwargs);
+out:
+	Py_XDECREF(kwargs);
+	Py_DECREF(args[0]);
+	Py_DECREF(args[1]);
+	return result;
+}
+
+/* Has it the arguments that the function takes? */
+static bool is_call_good(const struct ng_py_call *call)
+{
+	const Py_ssize_t n_named = call->kwargs ? PyDict_GET_SIZE(call->kwargs) : 0;
+
+	switch ((int)call->door) {
+	case NG_PY_DOOR_EXECV:
+		return call->n_args == 2 && n_named == 0;
+	case NG_PY_DOOR_EXECVE:
+		return call->n_args + n_named == 3 && argument(call, 0, "path") && argument(call, 1, "argv") &&
+		       argument(call, 2, "env");
+	case NG_PY_DOOR_SYSTEM:
+		return call->n_args + n_named == 1 && argument(call, 0, "command");
+	default: /* posix_spawn(), posix_spawnp() */
+		return call->n_args == 3;
+	}
+}
+
+static PyObject *start_program(const struct ng_py_call *call)
+{
+	struct ng_py_child child = { .api = apis[call->door], .profile = ng_py_profile() };
+	PyObject *path = argument(call, 0, "path"), *argv = argument(call, 1, "argv"), *result = NULL;
+	PyObject *actions = call->kwargs ? PyDict_GetItemString(call->kwargs, "file_actions") : NULL;
+
+	if (!ng_py_child_is_judged() || !is_call_good(call) || !(PyList_Check(argv) || PyTuple_Check(argv)))
+		return ng_py_door_pass(call); /* in the latter cases it fails */
+	actions = actions && actions != Py_None ? frozen_actions(actions) : NULL;
+	if (!PyErr_Occurred() && take_path(&child, call->door, path) == 0 &&
+	    (child.argv = ng_py_bytes_tuple_of(argv)) && find_program(&child, call->door) == 0 &&
+	    take_descriptors(&child, actions) == 0)
+		result = pass_program(call, &child, actions);
+	Py_XDECREF(actions);
+	ng_py_child_done(&child);
+	return result;
+}
+
+/* --- system() --- */
+
+/* 'word', for a shell. */
+static int add_quoted(PyObject **text, const char *word)
+{
+	PyObject *quoted = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(4 * strlen(word) + 3));
+	char *at = quoted ? PyBytes_AS_STRING(quoted) : NULL;
+
+	if (!quoted) {
+		Py_CLEAR(*text);
+		return -1;
+	}
+	*at++ = ' ';
+	*at++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'') {
+			memcpy(at, "'\\''", 4);
+			at += 4;
+		} else {
+			*at++ = *word;
+		}
+	}
+	*at++ = '\'';
+	PyBytes_ConcatAndDel(text,
+			     PyBytes_FromStringAndSize(PyBytes_AS_STRING(quoted), at - PyBytes_AS_STRING(quoted)));
+	Py_DECREF(quoted);
+	return *text ? 0 : -1;
+}
+
+/* The shell that system() starts becomes the launcher, whose child is the shell that was meant. */
+static PyObject *shell_line(PyObject *argv)
+{
+	PyObject *text = PyBytes_FromString("exec");
+
+	for (Py_ssize_t i = 0; text && i < PyTuple_GET_SIZE(argv); i++)
+		if (add_quoted(&text, PyBytes_AS_STRING(PyTuple_GET_ITEM(argv, i))) < 0)
+			return NULL;
+	return text;
+}
+
+static PyObject *start_system(const struct ng_py_call *call)
+{
+	struct ng_py_child child = { .api = apis[call->door], .profile = ng_py_profile() };
+	PyObject *command = argument(call, 0, "command"), *bytes;
+	PyObject *program = NULL, *argv = NULL, *line = NULL, *result = NULL;
+
+	if (!ng_py_child_is_judged() || !is_call_good(call))
+		return ng_py_door_pass(call);
+	bytes = ng_py_bytes_of(command);
+	child.program = PyBytes_FromString("/bin/sh");
+	child.argv = bytes ? Py_BuildValue("(yyO)", "sh", "-c", bytes) : NULL;
+	if (child.program && child.argv && take_descriptors(&child, NULL) == 0 &&
+	    choose(&child, &program, &argv) == 0) {
+		line = argv != child.argv ? shell_line(argv) : NULL;
+		if (line || !PyErr_Occurred())
+			result = ng_py_door_pass_with(call, line ? &line : &bytes, 1, NULL);
+	}
+	Py_XDECREF(line);
+	Py_XDECREF(program);
+	Py_XDECREF(argv);
+	Py_XDECREF(bytes);
+	ng_py_child_done(&child);
+	return result;
+}
+
+/* --- events --- */
+
+/* The doors that an event's function goes through. */
+static bool has_door(const char *event)
+{
+	if (strcmp(event, "subprocess.Popen") == 0)
+		return ng_py_door_is_open(NG_PY_DOOR_FORK_EXEC);
+	if (strcmp(event, "os.posix_spawn") == 0)
+		return ng_py_door_is_open(NG_PY_DOOR_POSIX_SPAWN) && ng_py_door_is_open(NG_PY_DOOR_POSIX_SPAWNP);
+	if (strcmp(event, "os.system") == 0)
+		return ng_py_door_is_open(NG_PY_DOOR_SYSTEM);
+	return ng_py_door_is_open(NG_PY_DOOR_EXECV) && ng_py_door_is_open(NG_PY_DOOR_EXECVE);
+}
+
+/* The program in an event's first argument, as far as it can be told without running Python code. */
+static PyObject *program_of_event(PyObject *args)
+{
+	PyObject *first = PyTuple_Check(args) && PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, 0) : NULL;
+	PyObject *bytes;
+
+	if (first && (PyTuple_CheckExact(first) || PyList_CheckExact(first)) && PySequence_Fast_GET_SIZE(first))
+		first = PySequence_Fast_GET_ITEM(first, 0);
+	bytes = first && (PyUnicode_CheckExact(first) || PyBytes_CheckExact(first)) ? ng_py_bytes_of(first) : NULL;
+	PyErr_Clear();
+	return bytes;
+}
+
+int ng_py_children_event(const char *event, PyObject *args)
+{
+	struct ng_py_child child = { .api = event, .profile = ng_py_profile() };
+	const bool forks_first =
+		strcmp(event, "pty.spawn") == 0; /* refused in the child it would run our caller there */
+	int result = -1;
+
+	if (!ng_py_child_is_judged() || ng_py_children() == NG_PY_CHILDREN_ALLOW)
+		return 0;
+	if (has_door(event) && !forks_first)
+		return 0;
+	child.name = program_of_event(args);
+	if (!has_door(event))
+		ng_py_child_refuse(&child, "in this Python nothing can stand before the function that starts it",
+				   "block_network(subprocess=\"allow\")");
+	else
+		result = ng_py_child_way(&child, false) == NG_PY_WAY_REFUSED ? -1 : 0;
+	ng_py_child_done(&child);
+	return result;
+}
+
+/* --- for Python --- */
+
+static PyObject *py_children_mode(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+	return PyUnicode_FromString(modes[ng_py_children()]);
+}
+
+static PyObject *py_set_children(PyObject *Py_UNUSED(module), PyObject *word)
+{
+	const char *text = PyUnicode_Check(word) ? PyUnicode_AsUTF8(word) : "";
+
+	if (!text)
+		return NULL;
+	for (int i = NG_PY_CHILDREN_CONFINE; i <= NG_PY_CHILDREN_ALLOW; i++) {
+		if (strcmp(text, modes[i]) == 0) {
+			ng_py_set_children((enum ng_py_children)i);
+			Py_RETURN_NONE;
+		}
+	}
+	return PyErr_Format(PyExc_ValueError,
+			    "%R is no way to treat children: write \"confine\", \"refuse\" or \"allow\"", word);
+}
+
+static PyObject *py_launcher(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+	const char *path = ng_py_launcher();
+
+	if (!path)
+		Py_RETURN_NONE;
+	return PyUnicode_DecodeFSDefault(path);
+}
+
+static PyObject *py_doors(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+	PyObject *dict = PyDict_New();
+
+	for (int i = 0; dict && i < NG_PY_DOORS; i++) {
+		char name[64];
+
+		ng_py_door_name((enum ng_py_door)i, name);
+		if (PyDict_SetItemString(dict, name, ng_py_door_is_open((enum ng_py_door)i) ? Py_True : Py_False) < 0)
+			Py_CLEAR(dict);
+	}
+	return dict;
+}
+
+static PyMethodDef functions[] = {
+	{ "children_mode", py_children_mode, METH_NOARGS,
+	  PyDoc_STR(
+		  "What becomes of processes that are started while blocked: \"confine\", \"refuse\" or \"allow\".") },
+	{ "set_children", py_set_children, METH_O, PyDoc_STR("Set what children_mode() tells.") },
+	{ "launcher", py_launcher, METH_NOARGS,
+	  PyDoc_STR("The path of the launcher that confines children, or None.") },
+	{ "doors", py_doors, METH_NOARGS,
+	  PyDoc_STR("Which of CPython's own functions have a door of ours before them: name to bool.") },
+	{ 0 },
+};
+
+int ng_py_children_init(PyObject *module)
+{
+	static const struct {
+		enum ng_py_door door;
+		ng_py_handler handler;
+	} handlers[] = {
+		{ NG_PY_DOOR_FORK_EXEC, ng_py_child_fork_exec },
+		{ NG_PY_DOOR_POSIX_SPAWN, start_program },
+		{ NG_PY_DOOR_POSIX_SPAWNP, start_program },
+		{ NG_PY_DOOR_EXECV, start_program },
+		{ NG_PY_DOOR_EXECVE, start_program },
+		{ NG_PY_DOOR_SYSTEM, start_system },
+	};
+
+	if (PyModule_AddFunctions(module, functions) < 0 || ng_py_children_place_init(module) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
+		if (ng_py_door_open(handlers[i].door, handlers[i].handler) < 0)
+			return -1;
+	return 0;
+}
