@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "config.h"
+#include "run/attach.h"
 #include "run/broker.h"
 #include "run/confine.h"
 #include "run/landlock.h"
@@ -127,7 +128,7 @@ static const int *missing_keep_fd(const struct ng_run_options *options)
 	return NULL;
 }
 
-static void leave_pipes(void)
+static void leave_pipes(bool has_error_too)
 {
 	ng_auto_fd nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -135,6 +136,8 @@ static void leave_pipes(void)
 		return;
 	dup2(nothing, 0);
 	dup2(nothing, 1);
+	if (has_error_too)
+		dup2(nothing, 2);
 }
 
 /* --- the run --- */
@@ -237,7 +240,8 @@ static int supervise(const struct ng_run_options *options, struct ng_record *rec
 	struct ng_run_end end = { 0 };
 	int status = open_parts(&run, confined);
 
-	leave_pipes();
+	/* A process that runs already may outlive its terminal, and its supervisor with it. */
+	leave_pipes(options->task == NG_RUN_SUPERVISE && !options->policy.is_dry_run);
 	if (status == 0) {
 		ng_record_start(record, confined->rung, confined->why);
 		status = ng_supervise(&run, confined, &end);
@@ -270,6 +274,13 @@ static void end_by(int number)
 	sigaddset(&only, number);
 	raise(number);
 	sigprocmask(SIG_UNBLOCK, &only, NULL);
+}
+
+static void give_up_power(const struct ng_confined *confined)
+{
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	ng_power_give_up(confined->rung == 'B');
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
 }
 
 static int run_command(const struct ng_run_options *options)
@@ -306,14 +317,42 @@ static int run_command(const struct ng_run_options *options)
 	}
 	if (confined.rung == 'C' && options->has_best_effort)
 		fprintf(stderr, "netguard run: Only a filter can be had here: %s.\n", confined.why);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	ng_power_give_up(confined.rung == 'B');
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nobody inside looks into us */
+	give_up_power(&confined);
 	status = supervise(options, record, &confined, &end);
 	ng_record_close(record);
 	ng_confine_done(&confined);
 	if (options->ends_as_command && end.signal)
 		end_by(end.signal);
+	return status;
+}
+
+/* --- a process that runs already --- */
+
+static int supervise_process(const struct ng_run_options *options)
+{
+	struct ng_confined confined;
+	struct ng_record *record = NULL;
+	struct ng_run_end end;
+	char error[512] = "";
+	sigset_t all;
+	int status;
+
+	sigfillset(&all); /* for good: only the end of the process is ours */
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (ng_record_open(options, &record, error) < 0) {
+		ng_attach_refuse(options->supervise_fd, error);
+		return EXIT_OWN_FAULT;
+	}
+	close_inherited(options, ng_record_log_fd(record));
+	fcntl(options->supervise_fd, F_SETFD, FD_CLOEXEC);
+	if (ng_attach_take(options->supervise_fd, &confined) < 0) {
+		ng_record_close(record);
+		return EXIT_OWN_FAULT;
+	}
+	give_up_power(&confined);
+	status = supervise(options, record, &confined, &end);
+	ng_record_close(record);
+	ng_confine_done(&confined);
 	return status;
 }
 
@@ -361,6 +400,9 @@ static int launch(int argc, char **argv)
 		break;
 	case NG_RUN_NETNS_ONLY:
 		status = netns_only(&options);
+		break;
+	case NG_RUN_SUPERVISE:
+		status = supervise_process(&options);
 		break;
 	case NG_RUN_PROBE:
 		status = probe();

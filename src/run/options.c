@@ -39,6 +39,7 @@ enum key {
 	KEY_NETNS_ONLY,
 	KEY_LOOPBACK,
 	KEY_NO_NET,
+	KEY_SUPERVISE,
 	KEY_PROBE,
 	KEY_HELP,
 	KEY_VERSION,
@@ -81,6 +82,7 @@ static const struct row {
 	{ "end-as-command", NULL, KEY_END_AS_COMMAND, IN_RUN, "Where a signal ends the command, end by it too" },
 	{ "netns-only", NULL, KEY_NETNS_ONLY, IN_RUN, "Only an empty network namespace, nothing else" },
 	{ "loopback", NULL, KEY_LOOPBACK, IN_RUN, "With --netns-only: a loopback of its own" },
+	{ "supervise", "FD", KEY_SUPERVISE, IN_RUN | IS_HIDDEN, "Supervise the process at this socket, see attach.h" },
 	{ "probe", NULL, KEY_PROBE, IN_RUN | IS_HIDDEN, "Print as JSON which rung this machine gives" },
 	{ "help", NULL, KEY_HELP, IN_RUN | IN_SANDBOX, "Show help options" },
 	{ "version", NULL, KEY_VERSION, IN_RUN | IN_SANDBOX, "Print the version and exit" },
@@ -238,6 +240,17 @@ static int take_keep_fds(struct parser *p, const char *value)
 	}
 }
 
+static int take_supervise(struct parser *p, const char *value)
+{
+	const unsigned n = p->options->n_keep_fds;
+	int r = take_keep_fds(p, value);
+
+	if (r < 0 || p->options->n_keep_fds != n + 1)
+		return ng_run_say(p->error, -EINVAL, "--supervise \"%s\": give one open descriptor, a socket.", value);
+	p->options->supervise_fd = p->options->keep_fds[n];
+	return 0;
+}
+
 static int take_require(struct parser *p, const char *value)
 {
 	if (strlen(value) != 1 || !strchr("ABCabc", *value))
@@ -298,6 +311,8 @@ static int take(struct parser *p, enum key key, const char *value)
 		return take_require(p, value);
 	case KEY_KEEP_FD:
 		return take_keep_fds(p, value);
+	case KEY_SUPERVISE:
+		return take_supervise(p, value);
 	case KEY_ARGV0:
 		return take_once(p, "argv0", value, &options->argv0);
 	case KEY_END_AS_COMMAND:
@@ -466,6 +481,22 @@ static int check_run(struct parser *p)
 	return 0;
 }
 
+/* There is no command whose start, name, end or status it could change. */
+static int check_supervise(struct parser *p)
+{
+	static const enum key senseless[] = { KEY_REQUIRE,    KEY_BEST_EFFORT, KEY_KEEP_FD,       KEY_ARGV0,
+					      KEY_NETNS_ONLY, KEY_LOG_DIR,     KEY_END_AS_COMMAND };
+
+	for (size_t i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++)
+		for (size_t k = 0; has(p, senseless[i]) && k < N_ROWS; k++)
+			if (rows[k].key == senseless[i])
+				return ng_run_say(p->error, -EINVAL,
+						  "--supervise and --%s contradict each other: nothing is started. "
+						  "Leave one of them out.",
+						  rows[k].name);
+	return check_run(p);
+}
+
 static int check(struct parser *p)
 {
 	struct ng_run_options *options = p->options;
@@ -478,9 +509,12 @@ static int check(struct parser *p)
 	options->policy.is_dry_run = has(p, KEY_DRY_RUN) || has(p, KEY_LEARN);
 	if (options->is_sandbox) {
 		r = check_sandbox(p);
-	} else if (has(p, KEY_NETNS_ONLY)) {
+	} else if (has(p, KEY_NETNS_ONLY) && !has(p, KEY_SUPERVISE)) {
 		options->task = NG_RUN_NETNS_ONLY;
 		r = check_netns_only(p);
+	} else if (has(p, KEY_SUPERVISE)) {
+		options->task = NG_RUN_SUPERVISE;
+		return check_supervise(p);
 	} else {
 		r = check_run(p);
 	}

@@ -13,6 +13,7 @@
 enum ng_run_task {
 	NG_RUN_COMMAND,    /* confine and run the command */
 	NG_RUN_NETNS_ONLY, /* --netns-only: an ephemeral network namespace, nothing else */
+	NG_RUN_SUPERVISE,  /* --supervise: a process that runs already and confines itself, attach.h */
 	NG_RUN_PROBE,      /* --probe: print which rung this machine gives, as JSON, for `netguard check` */
 	NG_RUN_HELP,
 	NG_RUN_VERSION,
@@ -29,9 +30,10 @@ struct ng_run_options {
 	const char *log_path;   /* --log FILE; "-" is standard error */
 	const char *log_dir;    /* --log-dir DIR: net_restrict_<UTC time>.json */
 	const char *learn_path; /* --learn FILE */
+	int supervise_fd;       /* --supervise FD; one of keep_fds, too */
 	int keep_fds[NG_RUN_KEEP_MAX];
 	unsigned n_keep_fds;
-	char **command;    /* of argv, ends with NULL */
+	char **command;    /* of argv, ends with NULL; empty only where there is none to start */
 	const char *argv0; /* --argv0 NAME: what the command is told as its name; NULL: command[0] */
 };
 

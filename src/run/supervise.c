@@ -284,8 +284,10 @@ static int turn(struct loop *loop)
 
 	if (n < 0 && errno != EINTR)
 		return -errno;
-	if (n > 0 && polled[1].revents && ng_broker_listener_ready(run->broker) == -ENOENT)
+	if (n > 0 && polled[1].revents && ng_broker_listener_ready(run->broker) == -ENOENT) {
 		run->listener = -1; /* nobody is left who could call; it is closed by its owner */
+		loop->has_ended |= run->init_fd < 0;
+	}
 	if (n > 0 && polled[0].revents) {
 		n = epoll_wait(run->epoll, events, EVENTS, 0);
 		for (int i = 0; i < n; i++)
@@ -305,13 +307,14 @@ static int exit_status(const struct loop *loop)
 int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end)
 {
 	struct loop loop = { .run = run, .confined = confined, .flush_ms = now_ms() };
-	ng_auto_fd signals = open_signals();
-	int result = signals < 0 ? -errno : 0;
+	const bool has_init = run->init_fd >= 0; /* and thereby a command that is ours to pass signals to */
+	ng_auto_fd signals = has_init ? open_signals() : -1;
+	int result = has_init && signals < 0 ? -errno : 0;
 
 	loop.signals = signals;
-	if (result == 0)
+	if (result == 0 && has_init)
 		result = watch(run->epoll, signals, NG_EPOLL_SIGNAL);
-	if (result == 0)
+	if (result == 0 && has_init)
 		result = watch(run->epoll, run->init_fd, NG_EPOLL_INIT);
 	if (result == 0)
 		result = watch(run->epoll, confined->command_fd, NG_EPOLL_EXEC);

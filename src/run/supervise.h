@@ -44,7 +44,7 @@ struct ng_run {
 	int listener;       /* seccomp's; -1 on rung C */
 	bool is_killable;   /* only deadly signals end a call that we have received (Linux 5.19) */
 	int epoll;
-	int init_fd; /* to our init inside the confinement */
+	int init_fd; /* to our init inside the confinement; -1: a process that runs already, attach.h */
 	pid_t init_pid;
 	pid_t command_pid; /* in our pid namespace */
 };
@@ -61,8 +61,9 @@ struct ng_run_end {
 	int signal;     /* that ended it, or 0 */
 };
 
-/* Lets the command go and serves it until it has ended. Signals must be blocked. Its exit status as a shell has it, and
- * the rest in *ret_end; or negative errno: the loop itself failed, end what is inside. */
+/* Lets the command go and serves it until it has ended; without an init, until nobody uses the filter. Signals must be
+ * blocked. Its exit status as a shell has it, and the rest in *ret_end; or negative errno: the loop itself failed, end
+ * what is inside. */
 int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end);
 
 #endif

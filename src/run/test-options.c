@@ -83,6 +83,13 @@ static void test_all_options(void)
 	takes("run --netns-only --loopback x");
 	g_assert_cmpint(options.task, ==, NG_RUN_NETNS_ONLY);
 	g_assert_true(options.has_loopback);
+	takes("run --supervise 0 --offline --allow 192.0.2.1 --log a.log");
+	g_assert_cmpint(options.task, ==, NG_RUN_SUPERVISE);
+	g_assert_cmpint(options.supervise_fd, ==, 0);
+	g_assert_cmpint(options.keep_fds[0], ==, 0);
+	g_assert_null(*options.command);
+	takes("run --supervise 0 --online -- python3 x.py");
+	g_assert_cmpstr(options.command[1], ==, "x.py");
 	takes("run --probe");
 	g_assert_cmpint(options.task, ==, NG_RUN_PROBE);
 	takes("run --help --nonsense");
@@ -139,6 +146,15 @@ static void test_contradictions(void)
 	refuses("run --offline --loopback x", "--loopback belongs to --netns-only");
 	refuses("run --netns-only --offline x", "--netns-only and --offline contradict");
 	refuses("run --netns-only --log f x", "--netns-only and --log contradict");
+	refuses("run --supervise 0", "--offline (nothing), --local");
+	refuses("run --supervise 0,1 --offline", "one open descriptor");
+	refuses("run --supervise 987654 --offline", "one open descriptor");
+	refuses("run --supervise 0 --offline --require B", "--supervise and --require contradict");
+	refuses("run --supervise 0 --offline --keep-fd 1", "--supervise and --keep-fd contradict");
+	refuses("run --supervise 0 --offline --log-dir d", "--supervise and --log-dir contradict");
+	refuses("run --supervise 0 --offline --end-as-command", "--supervise and --end-as-command contradict");
+	refuses("run --supervise 0 --netns-only x", "--supervise and --netns-only contradict");
+	refuses("run --offline --supervise 0 --loopback", "--loopback belongs to --netns-only");
 	refuses("run --netns-only", "netguard run --netns-only -- CMD");
 }
 
