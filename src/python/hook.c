@@ -241,6 +241,13 @@ static int on_client_send(const char *api, PyObject *args)
 	return fd < 0 ? 0 : ng_py_judge_peer("send", api, fd);
 }
 
+/* protection() asks whether the hook is in force: this is the answer. */
+static int on_probe(const char *Py_UNUSED(api), PyObject *Py_UNUSED(args))
+{
+	PyErr_SetString(PyExc_PermissionError, "the hook is in force");
+	return -1;
+}
+
 /* --- the table --- */
 
 struct event {
@@ -275,6 +282,7 @@ static const struct event other_events[] = {
 	{ "os.system", ng_py_children_event },
 	{ "os.exec", ng_py_children_event },
 	{ "os.posix_spawn", ng_py_children_event },
+	{ "python_blackbox.probe", on_probe },
 	{ 0 },
 };
 
@@ -328,14 +336,11 @@ static int hook(const char *name, PyObject *args, void *Py_UNUSED(data))
 /* Where an address stands in the arguments of a method, by door; sendto()'s is its last. */
 static Py_ssize_t address_place(const struct ng_py_call *call)
 {
-	switch (call->door) {
-	case NG_PY_DOOR_SENDTO:
+	if (call->door == NG_PY_DOOR_SENDTO)
 		return call->n_args >= 2 ? call->n_args - 1 : -1;
-	case NG_PY_DOOR_SENDMSG:
+	if (call->door == NG_PY_DOOR_SENDMSG)
 		return call->n_args >= 4 ? 3 : -1;
-	default:
-		return call->n_args >= 1 ? 0 : -1;
-	}
+	return call->n_args >= 1 ? 0 : -1;
 }
 
 static const char *api_of(enum ng_py_door door)
