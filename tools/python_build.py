@@ -132,7 +132,8 @@ def words(variable):
 
 def compile_one(source, target, folders):
     compiler = shlex.split(os.environ.get("CC", "")) or words("CC")
-    flags = [*words("CFLAGS"), *words("CCSHARED"), *shlex.split(os.environ.get("CFLAGS", ""))]
+    # Without what only debuggers read: it has the name of the temporary folder in it.
+    flags = [*words("CFLAGS"), *words("CCSHARED"), "-g0", *shlex.split(os.environ.get("CFLAGS", ""))]
     subprocess.run([*compiler, *flags, "-std=gnu11", "-D_GNU_SOURCE", "-fvisibility=hidden", *(f"-I{folder}" for folder in folders), "-c",
                     source, "-o", target], check=True, stdin=subprocess.DEVNULL)
 
@@ -179,7 +180,7 @@ class Wheel:
         for name, text in metadata().items():
             self.add(f"{info}/{name}", text.encode())
         self.add(f"{info}/LICENSE", read(os.path.join(TOP, "LICENSE")))
-        self.zip.writestr(f"{info}/RECORD", "".join([*self.record, f"{info}/RECORD,,\n"]))
+        self.add(f"{info}/RECORD", "".join([*self.record, f"{info}/RECORD,,\n"]).encode())
         self.zip.close()
         return self.name
 
@@ -191,6 +192,18 @@ def read(path):
 
 def package_files():
     return [os.path.join(PACKAGE, name) for name in listed("python_files")]
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    info = f"{NAME}-{version()}.dist-info"
+    os.makedirs(os.path.join(metadata_directory, info), exist_ok=True)
+    for name, text in metadata().items():
+        with open(os.path.join(metadata_directory, info, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    return info
+
+
+prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):

@@ -10,7 +10,7 @@ makes it first. Under xdist each worker has rules of its own; the process that h
 import pytest
 
 import python_blackbox
-from python_blackbox import NetworkBlockedError
+from python_blackbox import NetworkBlockedError, _core
 
 MARK = "@pytest.mark.network(allow=[...])"
 
@@ -57,7 +57,7 @@ class Rules:
     """The plug-in object. One for the process: rules are the process's."""
 
     def __init__(self, profile, allow):
-        self.before = (python_blackbox.profile(), python_blackbox.whitelist())
+        self.before = (python_blackbox.profile(), python_blackbox.whitelist(), _core.children_mode())
         self.profile = profile
         self.allow = list(allow)
         self.children = "confine"
@@ -88,7 +88,8 @@ class Rules:
 
     def leave(self):
         """As it was before the run, for programs that call pytest.main()."""
-        profile, entries = self.before
+        profile, entries, children = self.before
+        _core.set_children(children)
         self.set_whitelist(entries)
         python_blackbox.profile(profile)
 
