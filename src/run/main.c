@@ -140,6 +140,19 @@ static void leave_pipes(bool has_error_too)
 		dup2(nothing, 2);
 }
 
+/* A closed one among the first three would be what we open next, and be taken for the command's. It is closed again
+ * when the command is executed. */
+static void fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* --- the run --- */
 
 static int bind_loopback(int family, int type, uint16_t *ret_port)
@@ -293,6 +306,7 @@ static int run_command(const struct ng_run_options *options)
 	const int *missing = missing_keep_fd(options);
 	int status;
 
+	fill_standard();
 	if (missing) {
 		fprintf(stderr, "netguard run: There is no open descriptor %d to keep. Leave --keep-fd %d out.\n",
 			*missing, *missing);
