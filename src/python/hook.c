@@ -118,7 +118,11 @@ static int on_new(const char *api, PyObject *args)
 		PyErr_Clear();
 	if (socket.family == -1) /* out of a descriptor, or AF_INET by default: wrap_init() sees what became of it */
 		return 0;
-	if (!ng_py_kind_is_good(socket.family, socket.type, socket.proto < 0 ? 0 : socket.proto))
+	if (socket.type == -1) /* the defaults are filled in after the event (sock_initobj_impl()) */
+		socket.type = SOCK_STREAM;
+	if (socket.proto == -1)
+		socket.proto = 0;
+	if (!ng_py_kind_is_good(socket.family, socket.type, socket.proto))
 		return refuse_kind(api, &socket);
 	if (!is_inet(socket.family))
 		return 0;
@@ -282,6 +286,7 @@ static const struct event other_events[] = {
 	{ "os.system", ng_py_children_event },
 	{ "os.exec", ng_py_children_event },
 	{ "os.posix_spawn", ng_py_children_event },
+	{ "pty.spawn", ng_py_children_event },
 	{ "python_blackbox.probe", on_probe },
 	{ 0 },
 };

@@ -102,16 +102,18 @@ static void raise_failed(int result)
 
 	if (result > 0) {
 		read_thread_name(result, name);
-		PyErr_Format(PyExc_RuntimeError,
-			     "strict: thread %d (%s) has a system call filter of its own, and the kernel installs one "
-			     "for all threads or for none. Nothing has been changed. Block before that thread starts.",
-			     result, name);
+		PyErr_Format(
+			PyExc_RuntimeError,
+			"strict: thread %d (%s) has a system call filter of its own, and the kernel installs one "
+			"for all threads or for none. No filter has been installed. Block before that thread starts.",
+			result, name);
 		return;
 	}
 	errno = -result;
 	if (result == -EINVAL || result == -ENOSYS)
-		PyErr_SetString(PyExc_RuntimeError,
-				"strict: this kernel has no system call filters (seccomp). Nothing has been changed.");
+		PyErr_SetString(
+			PyExc_RuntimeError,
+			"strict: this kernel has no system call filters (seccomp). No filter has been installed.");
 	else
 		PyErr_SetFromErrno(PyExc_OSError);
 }
@@ -123,7 +125,7 @@ static int check_rings(void)
 	if (has_ring > 0)
 		PyErr_SetString(PyExc_RuntimeError,
 				"strict: this process has an io_uring, which the kernel works off without asking any "
-				"filter. Nothing has been changed. Block before it is made.");
+				"filter. No filter has been installed. Block before it is made.");
 	return has_ring ? -1 : 0;
 }
 
@@ -205,5 +207,5 @@ static PyMethodDef methods[] = {
 
 int ng_py_strict_init(PyObject *module)
 {
-	return PyModule_AddFunctions(module, methods);
+	return PyModule_AddFunctions(module, methods) < 0 ? -1 : ng_py_protection_init(module);
 }

@@ -34,4 +34,8 @@ PyObject *ng_py_existing_end(void);
  * asks no filter. */
 int ng_py_existing_has_ring(void);
 
+/* --- protection.c --- */
+
+int ng_py_protection_init(PyObject *module);
+
 #endif
