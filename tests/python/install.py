@@ -151,7 +151,7 @@ def check_same_wheel(folder):
         made = os.path.join(folder, f"wheel{number}")
         os.makedirs(made)
         name = run(PYTHON, "-c", f"import sys; sys.path.insert(0, 'tools'); import python_build; print(python_build.build_wheel({made!r}))",
-                   cwd=TREE).splitlines()[-1]
+                   cwd=copy_of_tree(folder)).splitlines()[-1]
         with open(os.path.join(made, name), "rb") as file:
             wheels.append(file.read())
     expect(wheels[0] == wheels[1], "the two wheels differ")

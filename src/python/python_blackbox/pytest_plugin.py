@@ -79,12 +79,16 @@ class Rules:
 
     @staticmethod
     def set_whitelist(entries):
-        for entry in python_blackbox.whitelist():
-            python_blackbox.remove_whitelist(entry)
+        """Only what is different, so that a process that a test made strict, and cannot be changed any more, is well with it."""
+        there = python_blackbox.whitelist()
+        for entry in there:
+            if entry not in entries:
+                python_blackbox.remove_whitelist(entry)
         for entry in entries:
             if not isinstance(entry, str):
                 raise ValueError(f"{entry!r} is not text")
-            python_blackbox.add_whitelist(entry)
+            if entry not in there:
+                python_blackbox.add_whitelist(entry)
 
     def leave(self):
         """As it was before the run, for programs that call pytest.main()."""
@@ -117,7 +121,7 @@ class Rules:
         try:
             self.complaint = None
             self.restore(wanted_by(item))
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             self.complaint = f"{MARK} of {item.nodeid}: {error}"
             self.restore()
         try:
