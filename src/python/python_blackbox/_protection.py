@@ -24,8 +24,8 @@ _COVERED = {
 }
 _CHILDREN = {
     "launcher": "programs that are started: they run under `netguard run` with the same rules",
-    "filter": "programs that are started: a system call filter lets them use no Internet socket (the launcher is not installed, so not "
-              "the whitelist either)",
+    "filter": "programs that are started: a system call filter lets them use no Internet socket (the launcher is not installed, "
+              "so not the whitelist either)",
     "refuse": "programs that are started: refused",
     "strict": "programs that are started: they inherit the filter of this process",
 }
@@ -40,8 +40,8 @@ _NOT_COVERED = {
     "ctypes": ("system calls and C functions called by ctypes or cffi", "strict"),
     "io_uring": ("io_uring, driven by ctypes or a C library", "strict"),
     "memory": ("code that changes this interpreter's memory (ctypes, /proc/self/mem) can switch the hook off", "strict"),
-    "existing": ("sockets from before: data on connections that were open already, datagrams that arrive, and the kernel's answers "
-                 "for sockets that listened", "existing=\"shutdown\" or strict"),
+    "existing": ("sockets from before: data on connections that were open already, datagrams that arrive, and the kernel's "
+                 "answers for sockets that listened", "existing=\"shutdown\" or strict"),
 }
 _NEVER_COVERED = {
     "received": ("connected sockets that another process hands in over AF_UNIX, used by their number (os.write)", "netguard run"),
@@ -50,8 +50,9 @@ _NEVER_COVERED = {
     "outside": ("other processes of this user (of all users, for root) that are made to act: by debugging, by the files they run",
                 "netguard run"),
 }
-_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves as this one does: the same is not covered there",
-                    "strict")
+_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves as this one does: the same is not "
+                    "covered there", "strict")
+_NOTHING = ("everything: nothing is blocked", "block_network()")
 
 
 class Protection(dict):
@@ -127,10 +128,10 @@ def protection():
     """What is covered in this process at this moment, and what is not."""
     facts = _core.facts()
     blocked = _core.is_blocked()
-    covered, not_covered = _coverage(facts) if blocked else ([], [_entry("all", "everything: nothing is blocked", "block_network()")])
-    return Protection(profile=_core.profile(), blocked=blocked, strict=facts["strict"], whitelist=_core.whitelist(), hook=facts["hook"],
-                      filter=facts["filter"], doors=facts["doors"], launcher=facts["launcher"], children=facts["children"], covered=covered,
-                      not_covered=not_covered, existing=_core.existing_sockets())
+    covered, not_covered = _coverage(facts) if blocked else ([], [_entry("all", *_NOTHING)])
+    return Protection(profile=_core.profile(), blocked=blocked, strict=facts["strict"], whitelist=_core.whitelist(),
+                      hook=facts["hook"], filter=facts["filter"], doors=facts["doors"], launcher=facts["launcher"],
+                      children=facts["children"], covered=covered, not_covered=not_covered, existing=_core.existing_sockets())
 
 
 # --- in words ---
@@ -151,7 +152,8 @@ def _words(state):
     yield f"The launcher: {state['launcher'] or 'not installed'}."
     yield "The hook: " + ("it answers." if state["hook"] else "IT DOES NOT ANSWER.")
     closed = [name for name, is_open in state["doors"].items() if not is_open]
-    yield f"Doors: {len(state['doors']) - len(closed)} of {len(state['doors'])} open" + (f", not {', '.join(closed)}." if closed else ".")
+    told = f", not {', '.join(closed)}" if closed else ""
+    yield f"Doors: {len(state['doors']) - len(closed)} of {len(state['doors'])} open{told}."
     yield ""
     yield "Covered:"
     for one in state["covered"]:
