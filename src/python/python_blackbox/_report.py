@@ -51,8 +51,7 @@ def encode(value):
 def time_text(when):
     """RFC 3339 in UTC, with microseconds."""
     seconds = int(when // 1)
-    parts = time.gmtime(seconds)
-    return f"{parts[0]:04}-{parts[1]:02}-{parts[2]:02}T{parts[3]:02}:{parts[4]:02}:{parts[5]:02}.{int((when - seconds) * 1e6):06}Z"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int((when - seconds) * 1e6):06}Z"
 
 
 def command_of(words):
@@ -119,14 +118,21 @@ class Log:
         if self.path:
             fd = os.open(self.path, flags | os.O_CREAT, 0o600)
         else:
-            try:
-                # A description of our own: O_NONBLOCK on the shared one would be in force for the program, too.
-                fd = os.open("/proc/self/fd/2", flags)
-            except OSError:
-                fd = os.dup(2)
+            fd = self._standard_error(flags)
         self.fd = self._out_of_the_way(fd)
         status = os.fstat(self.fd)
         self.same = (status.st_dev, status.st_ino)
+
+    @staticmethod
+    def _standard_error(flags):
+        """Of a pipe or a terminal a description of our own: O_NONBLOCK on the shared one would be in force for the program, too.
+        Of a file the shared one: it never blocks, and two would write over each other."""
+        if not stat.S_ISREG(os.fstat(2).st_mode):
+            try:
+                return os.open("/proc/self/fd/2", flags)
+            except OSError:
+                pass
+        return os.dup(2)
 
     @staticmethod
     def _out_of_the_way(fd):
@@ -369,8 +375,8 @@ class Record:
             if self.folder:
                 self.folder.write(self.status)
         if self.log and self.log.lost:
-            _say(f"{self.log.lost} record{'s' if self.log.lost > 1 else ''} could not be written to {self.log.path or 'standard error'}",
-                 self.log.error)
+            _say(f"{self.log.lost} record{'s' if self.log.lost > 1 else ''} could not be written to "
+                 f"{self.log.path or 'standard error'}", self.log.error)
         if self.folder and self.folder.error:
             _say(f"the record could not be written to {self.folder.path}", self.folder.error)
 
@@ -402,8 +408,9 @@ def _with_option(option, value, make):
 
 
 def _say(what, error):
+    why = f": {error.strerror}" if error and error.strerror else ""
     try:
-        os.write(2, f"python_blackbox: {what}{': ' + error.strerror if error and error.strerror else ''}\n".encode("utf-8", "replace"))
+        os.write(2, f"python_blackbox: {what}{why}\n".encode("utf-8", "replace"))
     except OSError:
         pass
 
