@@ -360,6 +360,23 @@ def check_by_name(world):
             run.expect_results(test_reach="PASSED", test_marked="PASSED")
 
 
+def check_strict(world):
+    """What cannot be taken back: said where a marker asks for it, and else nothing breaks."""
+    run = world.run("""
+    def test_1():
+        import python_blackbox
+        python_blackbox.block_network(strict=True)
+    def test_2():
+        with pytest.raises(PermissionError): reach()  # by the kernel now
+    @pytest.mark.network(allow=["127.0.0.1"])
+    def test_3(): pass
+    def test_4():
+        with pytest.raises(PermissionError): reach()
+    """, "--netguard=offline")
+    run.expect_results(test_1="PASSED", test_2="PASSED", test_3="ERROR", test_4="PASSED")
+    run.expect_says("test_it.py::test_3: add_whitelist() is not possible any more")
+
+
 def check_inside_a_program(world):
     """pytest.main(): the program has its own rules before and after."""
     run = world.run("""
@@ -395,6 +412,7 @@ POINTS = (
     ("programs that a test starts are confined", check_children),
     ("under xdist each worker keeps the rules, and reports are as without", check_xdist),
     ("pytest -p loads it under both its names, with and without the entry point", check_by_name),
+    ("after a test that was strict, a marker is an error that says so, and the rest runs on", check_strict),
     ("a program that calls pytest.main() has its own rules again afterwards", check_inside_a_program),
 )
 
