@@ -33,7 +33,8 @@ NAME = "python_blackbox"
 PLUGIN = "pytest_netguard"
 PACKAGE = os.path.join(TOP, "src", "python", NAME)
 # What the extension needs of the launcher; meson links its library instead.
-RUN_PARTS = ("allow.c", "filter.c", "name-files.c", "name-text.c", "names.c", "onlink.c", "record-words.c", "say.c")
+RUN_PARTS = ("allow.c", "attach.c", "filter.c", "name-files.c", "name-text.c", "names.c", "onlink.c", "options.c", "record-words.c",
+             "say.c")
 IN_SDIST = ("LICENSE", "pyproject.toml", "meson.build", "tools/python_build.py", "src/python", "src/run", "src/verdict", "src/base")
 
 METADATA = """\
