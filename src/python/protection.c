@@ -73,9 +73,10 @@ static PyObject *facts(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
 	const bool hook = hook_answers(), filter = filter_answers();
 
-	return Py_BuildValue("{s:O,s:O,s:O,s:N,s:z,s:s}", "hook", hook ? Py_True : Py_False, "filter",
-			     filter ? Py_True : Py_False, "strict", ng_py_is_strict() ? Py_True : Py_False, "doors",
-			     list_doors(), "launcher", ng_py_launcher(), "children", children_words[ng_py_children()]);
+	return Py_BuildValue("{s:O,s:O,s:O,s:i,s:N,s:z,s:s}", "hook", hook ? Py_True : Py_False, "filter",
+			     filter ? Py_True : Py_False, "strict", ng_py_is_strict() ? Py_True : Py_False,
+			     "supervisor", (int)ng_py_supervisor(), "doors", list_doors(), "launcher", ng_py_launcher(),
+			     "children", children_words[ng_py_children()]);
 }
 
 static PyMethodDef methods[] = {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strict (strict.h): the filter is the launcher's, src/run/filter.c, on its rung C: no listener, nothing to ask, no
- * address passes. It runs in the interpreter's process with its power, and needs none: no_new_privs is enough.
+ * strict (strict.h): the filter is the launcher's, src/run/filter.c. Where nothing may pass, on its rung C: no
+ * listener, nobody to ask, no address passes. Where something may, on its rung B, and the launcher supervises this
+ * process from then on (src/run/attach.h): it looks at every address. It runs in the interpreter's process with its
+ * power, and needs none: no_new_privs is enough.
  *
  * Invariants: all threads or none; whatever can be known to fail is found before anything is changed; once it is
  * installed, that is written down before anything else can go wrong.
  */
+#include "children.h"
 #include "strict.h"
 
 #include <errno.h>
@@ -19,6 +22,8 @@
 
 #include <linux/seccomp.h>
 
+#include "run/allow.h"
+#include "run/attach.h"
 #include "run/filter.h"
 
 /* --- the filter --- */
@@ -40,41 +45,47 @@ static int install(unsigned long flags, bool with_unix)
 	return result < 0 ? -errno : (int)result;
 }
 
+/* A moment's thread, and what it does. Where the kernel refuses, the one that has given up new privileges is gone with
+ * it, and nothing has changed; where it agrees, it takes them from all. */
 struct helper {
 	bool with_unix;
-	int result;
+	char *const *flags; /* of the launcher; NULL: without it */
+	int result;         /* of install(), or of ng_attach() */
+	pid_t supervisor;
+	char error[NG_RUN_ERROR_MAX];
 };
 
 static void *install_for_all(void *data)
 {
 	struct helper *helper = data;
 
-	helper->result = install(SECCOMP_FILTER_FLAG_TSYNC, helper->with_unix);
+	if (helper->flags)
+		helper->result = ng_attach(ng_py_launcher(), helper->flags, &helper->supervisor, helper->error);
+	else
+		helper->result = install(SECCOMP_FILTER_FLAG_TSYNC, helper->with_unix);
 	return NULL;
 }
 
-/* By a thread of its own: where the kernel refuses, the one that has given up new privileges is gone with it, and
- * nothing has changed. Where it agrees, it takes them from all. As install(). */
-static int install_by_helper(bool with_unix)
+static int run_helper(struct helper *helper)
 {
-	struct helper helper = { .with_unix = with_unix, .result = -EAGAIN };
 	sigset_t all, before;
 	pthread_t thread;
 	int result;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* it must not be the one that a signal is given to */
-	result = -pthread_create(&thread, NULL, install_for_all, &helper);
+	result = -pthread_create(&thread, NULL, install_for_all, helper);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (result < 0)
 		return result;
 	pthread_join(thread, NULL);
-	return helper.result;
+	return helper->result;
 }
 
 int ng_py_filter_install(bool for_all_threads, bool with_unix)
 {
-	const int result = for_all_threads ? install_by_helper(with_unix) : install(0, with_unix);
+	struct helper helper = { .with_unix = with_unix };
+	const int result = for_all_threads ? run_helper(&helper) : install(0, with_unix);
 
 	return result > 0 ? -EBUSY : result;
 }
@@ -129,24 +140,97 @@ static int check_rings(void)
 	return has_ring ? -1 : 0;
 }
 
-/* Is there anything that could pass? Then a filter alone cannot say what: it looks at no address. */
-static int check_rules(void)
-{
-	PyObject *allowed = ng_py_allow_list();
-	Py_ssize_t n;
+/* --- with the launcher --- */
 
-	if (!allowed)
+#define FLAGS_MAX (2 + 4 * (NG_RUN_NAMES_MAX + NG_ALLOW_MAX))
+
+/* The supervisor of this process, 0: none. Set once, before the process is strict. */
+static pid_t supervisor;
+
+pid_t ng_py_supervisor(void)
+{
+	return supervisor;
+}
+
+/* Everything that is allowed must fit into the launcher's table: nothing of it is left out in silence. */
+static int fill_flags(PyObject *allowed, struct ng_run_policy *policy, char *flags[static FLAGS_MAX])
+{
+	unsigned n = 0;
+
+	flags[n++] = ng_py_profile() == NG_PROFILE_LOCAL ? "--local" : "--offline";
+	for (Py_ssize_t i = 0; i < PyList_GET_SIZE(allowed); i++) {
+		const char *entry = PyUnicode_AsUTF8(PyList_GET_ITEM(allowed, i));
+		char error[NG_RUN_ERROR_MAX];
+
+		if (!entry)
+			return -1;
+		if (n + 3 > FLAGS_MAX || ng_run_allow_parse(entry, policy, error) < 0) {
+			PyErr_SetString(
+				PyExc_RuntimeError,
+				"strict: the whitelist is too long for the launcher, which takes 32 names (a domain is "
+				"two) and 32 "
+				"addresses. No filter has been installed. Join some into a domain or a prefix.");
+			return -1;
+		}
+		flags[n++] = "--allow";
+		flags[n++] = (char *)entry; /* the list's, which outlives the call */
+	}
+	flags[n] = NULL;
+	return 0;
+}
+
+/* The launcher is asked for all of it, or is not there. */
+static int attach(PyObject *allowed)
+{
+	struct ng_run_policy *policy = PyMem_Calloc(1, sizeof(*policy));
+	char *flags[FLAGS_MAX];
+	struct helper helper = { .flags = flags };
+	int result;
+
+	if (!policy) {
+		PyErr_NoMemory();
 		return -1;
-	n = PyList_Size(allowed);
-	Py_DECREF(allowed);
-	if (ng_py_profile() == NG_PROFILE_OFFLINE && n == 0)
-		return 0;
-	PyErr_SetString(
-		PyExc_RuntimeError,
-		"strict: the filter alone lets nothing through, and these rules let something through. Nothing has "
-		"been changed. Use profile offline with an empty whitelist, or run the program under "
-		"`netguard run`.");
-	return -1;
+	}
+	result = fill_flags(allowed, policy, flags);
+	PyMem_Free(policy);
+	if (result < 0)
+		return -1;
+	if (!ng_py_launcher()) {
+		PyErr_SetString(
+			PyExc_RuntimeError,
+			"strict: a filter by itself lets nothing through, and these rules let something through: that "
+			"takes the launcher, netguard run, which is not installed. No filter has been installed. "
+			"Install Network Guard, or empty the whitelist and use the profile offline.");
+		return -1;
+	}
+	Py_BEGIN_ALLOW_THREADS;
+	result = run_helper(&helper);
+	Py_END_ALLOW_THREADS;
+	if (result >= 0) {
+		supervisor = helper.supervisor;
+		ng_py_set_strict(); /* also where nobody serves: the filter stands */
+	}
+	if (result != 0)
+		PyErr_Format(PyExc_RuntimeError, "strict: %s%s",
+			     *helper.error ? helper.error : strerror(result < 0 ? -result : EIO),
+			     result < 0 ? " No filter has been installed." : "");
+	return result == 0 ? 0 : -1;
+}
+
+static int lock_in_alone(void)
+{
+	struct helper helper = { .with_unix = true };
+	int result;
+
+	Py_BEGIN_ALLOW_THREADS;
+	result = run_helper(&helper);
+	Py_END_ALLOW_THREADS;
+	if (result) {
+		raise_failed(result);
+		return -1;
+	}
+	ng_py_set_strict();
+	return 0;
 }
 
 PyDoc_STRVAR(
@@ -158,26 +242,27 @@ PyDoc_STRVAR(
 
 static PyObject *strict(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-	PyObject *before;
+	PyObject *before, *allowed;
 	int result;
 
 	if (ng_py_is_strict())
 		return ng_py_existing_end();
-	if (check_rules() < 0 || check_rings() < 0)
+	if (check_rings() < 0)
 		return NULL;
 	before = ng_py_existing_list(); /* can they be found at all? */
 	if (!before)
 		return NULL;
 	Py_DECREF(before);
-	Py_BEGIN_ALLOW_THREADS;
-	result = install_by_helper(true);
-	Py_END_ALLOW_THREADS;
-	if (result) {
-		raise_failed(result);
+	allowed = ng_py_allow_list();
+	if (!allowed)
 		return NULL;
-	}
-	ng_py_set_strict();
-	return ng_py_existing_end();
+	/* A filter looks at no address: it can only say no to all. */
+	if (ng_py_profile() == NG_PROFILE_OFFLINE && PyList_GET_SIZE(allowed) == 0)
+		result = lock_in_alone();
+	else
+		result = attach(allowed);
+	Py_DECREF(allowed);
+	return result < 0 ? NULL : ng_py_existing_end();
 }
 
 PyDoc_STRVAR(existing_doc,

@@ -23,6 +23,9 @@
  */
 int ng_py_filter_install(bool for_all_threads, bool with_unix);
 
+/* The launcher's process that supervises this one under strict, or 0. */
+pid_t ng_py_supervisor(void);
+
 /* --- existing.c --- */
 
 /* The open sockets of this process that lead to a network, as a new list of dicts: fd, family, type, state, local,

@@ -6,7 +6,7 @@ Each way is first shown to reach its peer without the module: what does not work
 it: what is covered is refused, raises NetworkBlockedError and lets no packet arrive; what is not is named by protection(). Under
 strict nothing arrives, of what strict covers; the rest is named again.
 
-    ways.py [offline|shutdown|strict|alone|local]... [-k WORD]     only these, only ways whose name has WORD
+    ways.py [offline|shutdown|strict|supervised|alone|local]... [-k WORD]     only these, only ways whose name has WORD
 """
 
 import contextlib
@@ -41,6 +41,8 @@ BLOCKS = {
     "local": "import python_blackbox; python_blackbox.profile('local')",
     "shutdown": "import python_blackbox; python_blackbox.block_network(existing='shutdown')",
     "strict": "import python_blackbox; python_blackbox.block_network(strict=True)",
+    "supervised": "import python_blackbox; python_blackbox.add_whitelist('192.0.2.1')\n"
+                  "python_blackbox.block_network(strict=True)",
 }
 TOLD = """
 told = {}
@@ -77,6 +79,7 @@ COVERED_BY = {
     "descriptors": lambda way: "fileno" in way.name,
     "children": lambda way: way.is_a("process"),
     "native": lambda way: way.named in ("native", "ctypes", "io_uring"),  # this and the next: under strict
+    "unix": lambda way: way.named == "unix",  # where the launcher supervises
     "sockets-from-before": lambda way: way.is_a("existing"),
 }
 
@@ -284,12 +287,13 @@ class Suite:
 
     def lines(self):
         """Each line of protection() has its way."""
-        for mode in ("offline", "alone", "strict"):
+        for mode in ("offline", "alone", "strict", "supervised"):
             told = self.run_together([Way("nothing", "pass")], mode, INET4)[0].told
             with self.tap.point(f"{mode}: each line of what protection() says is covered, and is not, is a way gone here"):
                 expect("covered" in told, "protection() was asked")
                 for name in told["covered"]:
-                    expect(any(COVERED_BY[name](way) for way in WAYS if mode == "strict" or not way.named), f"covered: {name}")
+                    ways = [way for way in WAYS if mode in ("strict", "supervised") or not way.named]
+                    expect(any(map(COVERED_BY[name], ways)), f"covered: {name}")
                 for name in told["named"]:
                     expect(any(way.named == name for way in WAYS), f"not covered: {name}")
 
@@ -317,6 +321,14 @@ class Suite:
         self.named("strict", [way for way in self.ways if way.strict], INET4,
                    "strict: {name}: named in protection() as {word}, under strict too")
 
+    def supervised(self):
+        stopped = [way for way in self.ways if not way.strict or way.named == "unix"]
+        sentence = "strict, with the launcher: {name}: nothing arrives at {host}"
+        self.refused("supervised", stopped, INET4, sentence, is_strict=True)
+        self.refused("supervised", [way for way in stopped if not way.is_a("name")], INET6, sentence, is_strict=True)
+        self.named("supervised", [way for way in self.ways if way not in stopped], INET4,
+                   "strict, with the launcher: {name}: named in protection() as {word}")
+
     def local(self):
         covered = [way for way in self.ways if not way.named]
         self.refused("local", [way for way in covered if not way.is_a("reached")], INET4,
@@ -336,7 +348,7 @@ def main(arguments):
     require_run()
     tap = Tap()
     suite = Suite(WayLab(), tap, word)
-    for mode in arguments or ("offline", "shutdown", "strict", "alone", "local"):
+    for mode in arguments or ("offline", "shutdown", "strict", "supervised", "alone", "local"):
         getattr(suite, mode)()
     return tap.finish()
 

@@ -29,6 +29,7 @@ _CHILDREN = {
     "refuse": "programs that are started: refused",
     "strict": "programs that are started: they inherit the filter of this process",
 }
+_SUPERVISED = ("unix", "daemons of this machine over AF_UNIX, such as docker, D-Bus, a resolver: the launcher cuts them off")
 _STRICT = {
     "native": "machine code in this process, in all its threads: C libraries, ctypes, raw system calls, io_uring",
     "sockets-from-before": "the sockets that were open when strict began: ended",
@@ -120,7 +121,10 @@ def _coverage(facts):
         not_covered += [_entry(name, *what) for name, what in _NOT_COVERED.items()]
         if children in ("launcher", "filter"):
             not_covered.append(_entry("multiprocessing", *_MULTIPROCESSING))
-    not_covered += [_entry(name, *what) for name, what in _NEVER_COVERED.items()]
+    supervised = facts["strict"] and facts["supervisor"]
+    if supervised:
+        covered.append(_entry(*_SUPERVISED))
+    not_covered += [_entry(name, *what) for name, what in _NEVER_COVERED.items() if name != "unix" or not supervised]
     return covered, not_covered
 
 
@@ -130,8 +134,9 @@ def protection():
     blocked = _core.is_blocked()
     covered, not_covered = _coverage(facts) if blocked else ([], [_entry("all", *_NOTHING)])
     return Protection(profile=_core.profile(), blocked=blocked, strict=facts["strict"], whitelist=_core.whitelist(),
-                      hook=facts["hook"], filter=facts["filter"], doors=facts["doors"], launcher=facts["launcher"],
-                      children=facts["children"], covered=covered, not_covered=not_covered, existing=_core.existing_sockets())
+                      hook=facts["hook"], filter=facts["filter"], supervisor=facts["supervisor"] or None, doors=facts["doors"],
+                      launcher=facts["launcher"], children=facts["children"], covered=covered, not_covered=not_covered,
+                      existing=_core.existing_sockets())
 
 
 # --- in words ---
@@ -148,7 +153,8 @@ def _words(state):
         return
     allowed = ", ".join(state["whitelist"]) or "nothing"
     yield f"The profile is {state['profile']}. Allowed besides: {allowed}."
-    yield "Strict: " + ("yes, for good." if state["strict"] else "no.")
+    supervisor = f", supervised by the launcher, process {state['supervisor']}" if state["supervisor"] else ""
+    yield "Strict: " + (f"yes, for good{supervisor}." if state["strict"] else "no.")
     yield f"The launcher: {state['launcher'] or 'not installed'}."
     yield "The hook: " + ("it answers." if state["hook"] else "IT DOES NOT ANSWER.")
     closed = [name for name, is_open in state["doors"].items() if not is_open]
