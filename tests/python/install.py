@@ -6,6 +6,7 @@ build needs nothing from elsewhere. Installed it is imported and blocks, and rem
     install.py [PYTHON...]
 """
 
+import ast
 import ctypes
 import glob
 import json
@@ -157,6 +158,22 @@ def check_same_wheel(folder):
     expect(wheels[0] == wheels[1], "the two wheels differ")
 
 
+def check_stubs():
+    """What an editor and a type checker are told is what there is: names, and arguments where Python can tell them."""
+    package = os.path.join(os.environ.get("NETGUARD_BUILD") or os.path.join(TREE, "build"), "src", "python", "import")
+    tell = ("import json, inspect, python_blackbox as p; names = [n for n in dir(p) if not n.startswith('_') and not inspect.ismodule(getattr(p, n))];"
+            "print(json.dumps([sorted(names), sorted(p.__all__), {n: list(inspect.signature(getattr(p, n)).parameters) for n in names"
+            " if inspect.isfunction(getattr(p, n))}]))")
+    names, listed, parameters = json.loads(run(PYTHON, "-c", f"import sys; sys.path.insert(0, {package!r}); {tell}"))
+    with open(os.path.join(TREE, "src/python/python_blackbox/__init__.pyi"), encoding="utf-8") as file:
+        stubs = {node.name: node for node in ast.parse(file.read()).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    expect_equal(sorted(stubs), names, "the names in __init__.pyi")
+    expect_equal(listed, names, "the names in __all__")
+    for name, wanted in parameters.items():
+        args = stubs[name].args
+        expect_equal([one.arg for one in args.args + args.kwonlyargs], wanted, f"the arguments of {name}() in __init__.pyi")
+
+
 def pythons():
     found = {}
     for path in [PYTHON, *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))), *sorted(glob.glob("/usr/local/bin/python3.[0-9]*"))]:
@@ -175,6 +192,8 @@ def main():
         for python in sys.argv[1:] or pythons():
             with tap.point(f"pip install from the tree, without a network, with {python}: imported it blocks; removed, nothing is left"):
                 check_wheel(python, folder)
+        with tap.point("the stubs have the names and arguments of the module"):
+            check_stubs()
         with tap.point("pip install --editable: what is edited is in force at once"):
             check_editable(folder)
         with tap.point("the source archive is enough to install from"):

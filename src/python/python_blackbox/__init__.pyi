@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: MIT
 import os
 from contextlib import AbstractContextManager
-from typing import Any, Callable, Dict, List, Literal, Optional, Union
+from typing import Any, Callable, Dict, List, Literal, Optional, Tuple, Union
 
 __all__: List[str]
 
 class NetworkBlockedError(PermissionError):
-    """A use of the network that the rules of this process refuse. errno is EPERM; it can be pickled."""
+    """A use of the network that the rules of this process refuse. errno is EACCES; it can be pickled."""
 
-    @property
-    def address(self) -> Any:
-        """What was to be reached, as the call was given it: a tuple, or None where there is none."""
-    @property
-    def host(self) -> Optional[str]:
-        """The name that was asked for, or that the address was looked up for."""
-    @property
-    def reason(self) -> str:
-        """Why, in a few words."""
-    @property
-    def tip(self) -> Optional[str]:
-        """What would allow it."""
+    address: Optional[Tuple[str, int]]  # in numbers; None where the call had none, as a lookup
+    host: Optional[str]  # the name that was given, or that the address was looked up for
+    reason: Optional[str]  # a clause that says why
+    tip: Optional[str]  # what would allow it
 
 def block_network(
     *,
