@@ -62,9 +62,9 @@ class Work:
     def start(self, words, before=(), options=(), env=None, **how):
         """The interpreter with its options, what is put before the program, the program."""
         words = [word.format(folder=self.folder) if word.startswith("{") else word for word in words]
-        how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
+        how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.folder, **how}
         env = self.environment(**(env or {}))
-        return subprocess.Popen([self.python, *options, *before, *words], cwd=self.folder, env=env, **how)
+        return subprocess.Popen([self.python, *options, *before, *words], env=env, **how)
 
     def run(self, words, before=(), stdin=b"", closed_stdout=False, merged=False, **how):
         """(status, output, errors), without what is different each time."""
@@ -110,6 +110,15 @@ def runpy_instead(work, words, how):
     return work.run(words, before=["-c", text], **how)
 
 
+def in_no_folder(work, words, before=()):
+    """Run where the current folder was removed."""
+    words = [work.python, *before, *(word.format(folder=work.folder) for word in words)]
+    shell = ["/bin/sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh"]
+    result = subprocess.run([*shell, *words], cwd=work.top, env=work.environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, check=False, timeout=TIMEOUT)
+    return result.returncode, result.stdout, result.stderr
+
+
 def compare(tap, works):
     for name, words, how in PROGRAMS:
         with tap.point(f"as without the wrapper: {name}"):
@@ -119,6 +128,20 @@ def compare(tap, works):
                 if told:
                     found.append(f"{work.name}: {told}")
             expect(not found, "\n".join(found))
+    with tap.point("as without the wrapper: a folder that is gone"):
+        for work in works:
+            for words in (["{folder}/nosite.py"], ["-c", "import sys; print(sys.path)"], ["-m", "json.tool", "--help"]):
+                told = difference(in_no_folder(work, words), in_no_folder(work, words, [*WRAPPER, "--"]))
+                expect(not told, f"{work.name}: {told}")
+    with tap.point("what lies in the current folder is no module of the wrapper's"):
+        for work in works:
+            folder, log = work.path("shadows"), os.path.join(work.top, "log")
+            os.mkdir(folder)
+            for name in ("fcntl", "select", "_json", "atexit", "time", "errno", "marshal", "builtins"):
+                with open(os.path.join(folder, name + ".py"), "w", encoding="utf-8") as file:
+                    file.write("print('shadow')\n")
+            expect_equal(work.run(["{folder}/nosite.py"], before=[*WRAPPER, "--log", log, "--"], cwd=folder),
+                         (0, f"{work.folder} ['{work.folder}/nosite.py']\n", ""), f"{work.name}: a script elsewhere")
     with tap.point(f"all of them are as without it under --strict and with records, too ({works[0].name})"):
         wrapper = ("--strict", "--log", os.path.join(works[0].top, "log"), "--log-dir", works[0].top)
         told = [(name, difference(*both(works[0], words, how, *wrapper))) for name, words, how in PROGRAMS

@@ -139,10 +139,18 @@ def has_path0():
     return not (sys.flags.safe_path if hasattr(sys.flags, "safe_path") else sys.flags.isolated)
 
 
-def set_path0(path0):
-    """Instead of the folder that stands there for -m."""
-    if has_path0():
-        sys.path[0] = path0
+def take_path0():
+    """The folder that main put there for -m, until the program is run: what is imported meanwhile is not looked for in it."""
+    try:
+        return sys.path.pop(0) if has_path0() and os.getcwd() else None
+    except OSError:  # the folder is gone, so main put nothing there
+        return None
+
+
+def put_path0(path0):
+    """The program's, where main would put one."""
+    if has_path0() and path0 is not None:
+        sys.path.insert(0, path0)
 
 
 def new_main():
@@ -170,15 +178,11 @@ def cannot_run(what, status):
 
 def run_script(core, path):
     """A file, a folder or an archive."""
-    absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"
+    absolute = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # as main makes it, "./" and all
     if core._has_importer(absolute):
-        if has_path0():
-            sys.path[0] = absolute
-        else:
-            sys.path.insert(0, absolute)
-        new_main()
+        sys.path.insert(0, absolute)
         return run_module(core, "__main__", 0)
-    set_path0(os.path.dirname(os.path.realpath(path)))
+    put_path0(os.path.dirname(os.path.realpath(path)))
     sys.audit("cpython.run_file", absolute)
     try:
         fd = os.open(absolute, os.O_RDONLY | os.O_CLOEXEC)
@@ -227,7 +231,7 @@ def forget_file(namespace):
 
 def run_stdin(core):
     """The program is what is read from standard input."""
-    set_path0("")
+    put_path0("")
     sys.audit("cpython.run_stdin")
     namespace = new_main()
     namespace.update(__file__="<stdin>", __cached__=None)
@@ -238,7 +242,7 @@ def run_stdin(core):
 
 def run_text(core, text):
     """-c."""
-    set_path0("")
+    put_path0("")
     sys.audit("cpython.run_command", text)
     namespace = new_main()
     try:
@@ -255,18 +259,18 @@ def run_text(core, text):
 def run_module(core, name, alter_argv=1):
     """-m: what main itself calls, through the same function of runpy."""
     import runpy  # pylint: disable=import-outside-toplevel
-    if alter_argv:
-        new_main()
     sys.audit("cpython.run_module", name)
+    new_main()
     return core._run_call(runpy._run_module_as_main, (name, alter_argv))
 
 
-def run_program(kind, what):
+def run_program(kind, what, path0):
     """Its exit status, or its SystemExit."""
     from python_blackbox import _core as core  # pylint: disable=import-outside-toplevel
     if kind == "file":
         return run_script(core, what)
     if kind == "module":
+        put_path0(path0)
         return run_module(core, what)
     return run_text(core, what) if kind == "text" else run_stdin(core)
 
@@ -331,6 +335,7 @@ def status_of(code):
 def main():
     """Ends by raising SystemExit, from which CPython's main goes on as it does for any program."""
     own_words = sys.argv[1:]
+    path0 = take_path0()
     options = parse(own_words)
     kind, what, argv = program_of(options.program)
     command = original_argv(own_words, options.program)
@@ -342,7 +347,7 @@ def main():
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = command
     try:
-        status = run_program(kind, what)
+        status = run_program(kind, what, path0)
     except SystemExit as ended:
         if record:
             record.status = status_of(ended.code)
