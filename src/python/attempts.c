@@ -114,9 +114,11 @@ static const char *call_text(const char *call)
 	static const struct {
 		const char *call, *text;
 	} texts[] = {
-		{ "connect", "connecting to" }, { "sendto", "sending to" }, { "sendmsg", "sending to" },
-		{ "send", "sending to" },       { "bind", "listening at" }, { "accept", "a connection from" },
-		{ "resolve", "the lookup of" }, { "socket", "the use of" }, { "exec", "starting" },
+		{ "connect", "connecting to" },    { "sendto", "sending to" },
+		{ "sendmsg", "sending to" },       { "send", "sending to" },
+		{ "bind", "listening at" },        { "accept", "a connection from" },
+		{ "recvfrom", "a datagram from" }, { "resolve", "the lookup of" },
+		{ "socket", "the use of" },        { "exec", "starting" },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)

@@ -36,9 +36,14 @@ static struct door doors[NG_PY_DOORS] = {
 	[NG_PY_DOOR_SENDTO] = { "_socket", "socket", "sendto" },
 	[NG_PY_DOOR_SENDMSG] = { "_socket", "socket", "sendmsg" },
 	[NG_PY_DOOR_ACCEPT] = { "_socket", "socket", "_accept" },
+	[NG_PY_DOOR_RECVFROM] = { "_socket", "socket", "recvfrom" },
+	[NG_PY_DOOR_RECVFROM_INTO] = { "_socket", "socket", "recvfrom_into" },
+	[NG_PY_DOOR_RECVMSG] = { "_socket", "socket", "recvmsg" },
+	[NG_PY_DOOR_RECVMSG_INTO] = { "_socket", "socket", "recvmsg_into" },
 	[NG_PY_DOOR_GETADDRINFO] = { "_socket", NULL, "getaddrinfo" },
 	[NG_PY_DOOR_GETHOSTBYNAME] = { "_socket", NULL, "gethostbyname" },
 	[NG_PY_DOOR_GETHOSTBYNAME_EX] = { "_socket", NULL, "gethostbyname_ex" },
+	[NG_PY_DOOR_GETNAMEINFO] = { "_socket", NULL, "getnameinfo" },
 	[NG_PY_DOOR_FORK_EXEC] = { "_posixsubprocess", NULL, "fork_exec" },
 	[NG_PY_DOOR_POSIX_SPAWN] = { "posix", NULL, "posix_spawn" },
 	[NG_PY_DOOR_POSIX_SPAWNP] = { "posix", NULL, "posix_spawnp" },
@@ -143,9 +148,14 @@ static PyObject *come_vector(enum ng_py_door door, PyObject *self, PyObject *con
 	what(NG_PY_DOOR_SENDTO)                                                                                        \
 	what(NG_PY_DOOR_SENDMSG)                                                                                       \
 	what(NG_PY_DOOR_ACCEPT)                                                                                        \
+	what(NG_PY_DOOR_RECVFROM)                                                                                      \
+	what(NG_PY_DOOR_RECVFROM_INTO)                                                                                 \
+	what(NG_PY_DOOR_RECVMSG)                                                                                       \
+	what(NG_PY_DOOR_RECVMSG_INTO)                                                                                  \
 	what(NG_PY_DOOR_GETADDRINFO)                                                                                   \
 	what(NG_PY_DOOR_GETHOSTBYNAME)                                                                                 \
 	what(NG_PY_DOOR_GETHOSTBYNAME_EX)                                                                              \
+	what(NG_PY_DOOR_GETNAMEINFO)                                                                                   \
 	what(NG_PY_DOOR_FORK_EXEC)                                                                                     \
 	what(NG_PY_DOOR_POSIX_SPAWN)                                                                                   \
 	what(NG_PY_DOOR_POSIX_SPAWNP)                                                                                  \

@@ -8,10 +8,11 @@
  * in protection(): the data of a socket that is connected already has no events, machine code has none at all.
  *
  * Beside it stand doors (entry.h) for what an event tells too late or not: names in the addresses of socket methods,
- * which are looked up before the event; accept(), which has none; and, because no event tells the descriptor, a check
- * after the making of a socket out of one (the type's initialiser, see wrap_init()).
+ * which are looked up before the event; what arrives, which has none (arrivals.c); and, because no event tells the
+ * descriptor, a check after the making of a socket out of one (the type's initialiser, see wrap_init()).
  */
 #include <errno.h>
+#include <netdb.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,23 +60,42 @@ static int refuse_kind(const char *api, const struct ng_py_socket *socket)
 
 static initproc original_init;
 
-/* After _socket.socket.__init__(family, type, proto, fileno): what the descriptor is connected to must be permitted. */
+/* While a socket is made out of a descriptor: what is said of its kind then need not be so. */
+static _Thread_local bool has_descriptor;
+
+/* What it is, as the kernel knows it. */
+static int judge_descriptor(int fd)
+{
+	struct ng_py_socket socket = { -1, 0, 0 };
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &socket.family, &length) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &socket.type, &length) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &socket.proto, &length) < 0)
+		return 0; /* no socket */
+	if (!ng_py_kind_is_good(socket.family, socket.type, socket.proto))
+		return refuse_kind("socket.__new__", &socket);
+	return ng_py_judge_peer("socket", "socket.__new__", fd);
+}
+
+/* _socket.socket.__init__(family, type, proto, fileno): what the descriptor is, and what it is connected to, must be
+ * permitted. */
 static int wrap_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
 	PyObject *number = args && PyTuple_GET_SIZE(args) > 3 ? PyTuple_GET_ITEM(args, 3) : NULL, *detached;
-	struct ng_py_socket socket;
-	int result = original_init(self, args, kwargs);
+	const bool had_descriptor = has_descriptor;
+	int result;
 
-	if (result < 0 || !ng_py_is_blocked())
-		return result;
 	if (!number && kwargs)
 		number = PyDict_GetItemString(kwargs, "fileno");
-	if (!number || number == Py_None)
+	if (number == Py_None)
+		number = NULL;
+	has_descriptor = number != NULL;
+	result = original_init(self, args, kwargs);
+	has_descriptor = had_descriptor;
+	if (result < 0 || !number || !ng_py_is_blocked())
 		return result;
-	if (ng_py_socket_of(self, &socket) == 0 && !ng_py_kind_is_good(socket.family, socket.type, socket.proto))
-		result = refuse_kind("socket.__new__", &socket);
-	else
-		result = ng_py_judge_peer("socket", "socket.__new__", int_of(number));
+	result = judge_descriptor(int_of(number));
 	if (result < 0) { /* the descriptor stays the caller's */
 		PyObject *type, *value, *traceback;
 
@@ -116,7 +136,7 @@ static int on_new(const char *api, PyObject *args)
 
 	if (type && type->tp_init != wrap_init && replace_init(type) < 0) /* an interpreter that never imported us */
 		PyErr_Clear();
-	if (socket.family == -1) /* out of a descriptor, or AF_INET by default: wrap_init() sees what became of it */
+	if (socket.family == -1 || has_descriptor) /* out of a descriptor, or AF_INET by default: wrap_init() sees what became of it */
 		return 0;
 	if (socket.type == -1) /* the defaults are filled in after the event (sock_initobj_impl()) */
 		socket.type = SOCK_STREAM;
@@ -145,7 +165,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 	if (!ng_py_target_of(address, &target))
 		return 0;    /* the interpreter refused it before the event, or takes it for no address */
 	if (target.has_name) /* only where there is no door: it has been looked up by now */
-		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host);
+		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, socket.family);
 	flow = ng_py_flow_of(&socket, kind);
 	memcpy(flow.addr, target.addr, 16);
 	if (!*target.host && socket.family == AF_INET) /* 0.0.0.0 */
@@ -176,7 +196,8 @@ static int on_sendmsg(const char *api, PyObject *args)
 
 /* --- lookups --- */
 
-static int judge_host(const char *api, PyObject *host, PyObject *port, bool is_reached)
+/* `family`: of what a name is looked up for. */
+static int judge_host(const char *api, PyObject *host, PyObject *port, int family, bool is_reached)
 {
 	PyObject *pair = host && host != Py_None ? Py_BuildValue("(Oi)", host, port ? int_of(port) & 0xffff : 0) : NULL;
 	struct ng_py_target target = { .port = 0 };
@@ -190,49 +211,46 @@ static int judge_host(const char *api, PyObject *host, PyObject *port, bool is_r
 	if (!is_known)
 		return 0;
 	if (target.has_name)
-		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host);
+		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, family);
 	if (!is_reached)
 		return 0;
 	flow = ng_py_flow_of(&socket, NG_CALL_CONNECT);
 	memcpy(flow.addr, target.addr, 16);
 	flow.port = target.port;
 	socket.family = memcmp(target.addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0 ? AF_INET : AF_INET6;
-	return ng_py_judge_flow(strcmp(api, "socket.gethostbyaddr") == 0 || strcmp(api, "socket.getnameinfo") == 0
-					? "resolve"
-					: "connect",
-				api, &socket, &flow, NULL);
+	return ng_py_judge_flow("resolve", api, &socket, &flow, NULL);
 }
 
 /* getaddrinfo(), gethostbyname(): an address in text is looked up nowhere. */
 static int on_lookup(const char *api, PyObject *args)
 {
-	return judge_host(api, arg(args, 0), NULL, false);
+	const bool is_any = strcmp(api, "socket.getaddrinfo") == 0; /* gethostbyname() is for IPv4 */
+
+	return judge_host(api, arg(args, 0), NULL, is_any ? int_of(arg(args, 2)) : AF_INET, false);
 }
 
 /* gethostbyaddr(): the name of an address is asked of whoever keeps it. */
 static int on_reverse(const char *api, PyObject *args)
 {
-	return judge_host(api, arg(args, 0), NULL, true);
+	return judge_host(api, arg(args, 0), NULL, AF_UNSPEC, true);
 }
+
+/* While getnameinfo() is told not to look up the host's name, which its event does not say. */
+static _Thread_local bool is_numeric;
 
 static int on_getnameinfo(const char *api, PyObject *args)
 {
 	PyObject *address = arg(args, 0);
 
-	if (!address || !PyTuple_Check(address))
+	if (is_numeric || !address || !PyTuple_Check(address))
 		return 0;
-	return judge_host(api, arg(address, 0), arg(address, 1), true);
+	return judge_host(api, arg(address, 0), arg(address, 1), AF_UNSPEC, true);
 }
 
-/* --- the library's clients: said here in their own words, before a socket is made --- */
+/* --- the library's clients --- */
 
-/* NAME.connect(self, host, port) */
-static int on_client(const char *api, PyObject *args)
-{
-	return judge_host(api, arg(args, 1), arg(args, 2), true);
-}
-
-/* Data on a client's connection, which may be one from before. */
+/* Their events of connecting are left to the socket's: a program may give a client a connection of another kind, and
+ * many tests do. Data on a client's connection, which may be one from before. */
 static int on_client_send(const char *api, PyObject *args)
 {
 	PyObject *self = arg(args, 0), *sock = self ? PyObject_GetAttrString(self, "sock") : NULL;
@@ -268,19 +286,12 @@ static const struct event socket_events[] = {
 };
 
 static const struct event other_events[] = {
-	{ "http.client.connect", on_client },
 	{ "http.client.send", on_client_send },
-	{ "ftplib.connect", on_client },
 	{ "ftplib.sendcmd", on_client_send },
-	{ "smtplib.connect", on_client },
 	{ "smtplib.send", on_client_send },
-	{ "imaplib.open", on_client },
 	{ "imaplib.send", on_client_send },
-	{ "poplib.connect", on_client },
 	{ "poplib.putline", on_client_send },
-	{ "nntplib.connect", on_client },
 	{ "nntplib.putline", on_client_send },
-	{ "telnetlib.Telnet.open", on_client },
 	{ "telnetlib.Telnet.write", on_client_send },
 	{ "subprocess.Popen", ng_py_children_event },
 	{ "os.system", ng_py_children_event },
@@ -390,7 +401,8 @@ static PyObject *on_address(const struct ng_py_call *call)
 	    !is_inet(socket.family) || !ng_py_target_of(call->args[place], &target) || !target.has_name ||
 	    ng_py_is_temporarily_allowed())
 		return ng_py_door_pass(call);
-	if (!ng_py_is_number(target.host) && ng_py_judge_name(api_of(call->door), target.host) < 0)
+	if (!ng_py_is_number(target.host) &&
+	    ng_py_judge_name(api_of(call->door), target.host, socket.family) < 0)
 		return NULL;
 	address = resolved(call->args[place], target.host, &socket);
 	if (!address)
@@ -402,31 +414,15 @@ static PyObject *on_address(const struct ng_py_call *call)
 	return result;
 }
 
-/* Being reached counts as reaching: what comes from an address that may not be reached is closed and not handed out. */
-static PyObject *on_accept(const struct ng_py_call *call)
+static PyObject *on_getnameinfo_call(const struct ng_py_call *call)
 {
-	struct ng_py_socket socket;
-	struct ng_py_target target;
+	const bool was_numeric = is_numeric;
+	PyObject *result;
 
-	for (;;) {
-		PyObject *result = ng_py_door_pass(call);
-		struct ng_flow flow;
-
-		if (!result || !ng_py_is_blocked() || !PyTuple_Check(result) || PyTuple_GET_SIZE(result) != 2 ||
-		    ng_py_socket_of(call->self, &socket) < 0 || !is_inet(socket.family) ||
-		    !ng_py_target_of(PyTuple_GET_ITEM(result, 1), &target))
-			return result;
-		flow = ng_py_flow_of(&socket, NG_CALL_RECV);
-		memcpy(flow.addr, target.addr, 16);
-		flow.port = target.port;
-		if (ng_py_judge_flow("accept", "socket.accept", &socket, &flow, NULL) == 0)
-			return result;
-		PyErr_Clear(); /* it is recorded; the program waits for the next */
-		close(int_of(PyTuple_GET_ITEM(result, 0)));
-		Py_DECREF(result);
-		if (PyErr_CheckSignals() < 0)
-			return NULL;
-	}
+	is_numeric = call->n_args > 1 && PyLong_CheckExact(call->args[1]) && (int_of(call->args[1]) & NI_NUMERICHOST);
+	result = ng_py_door_pass(call);
+	is_numeric = was_numeric;
+	return result;
 }
 
 static int init_door(void)
@@ -466,7 +462,7 @@ int ng_py_hook_init(PyObject *module)
 	for (size_t i = 0; i < sizeof(doors) / sizeof(*doors); i++)
 		if (ng_py_door_open(doors[i], on_address) < 0)
 			return -1;
-	if (ng_py_door_open(NG_PY_DOOR_ACCEPT, on_accept) < 0 || init_door() < 0)
+	if (ng_py_arrivals_init() < 0 || init_door() < 0)
 		return -1;
 	return PyModule_AddFunctions(module, methods);
 }

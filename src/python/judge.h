@@ -32,8 +32,8 @@ bool ng_py_permits(const struct ng_flow *flow);
 PyTypeObject *ng_py_socket_type(PyObject *object);
 /* 0, or -1 where it is not a `_socket.socket` (no exception). */
 int ng_py_socket_of(PyObject *object, struct ng_py_socket *ret_socket);
-/* Does a socket of this kind exist for confined code at all? AF_UNIX and route netlink do; of the internet TCP, UDP and
- * ICMP datagrams. */
+/* Does a socket of this kind exist for confined code at all? AF_UNIX and route netlink do; of the internet TCP, UDP,
+ * UDP-Lite and ICMP datagrams: none of them takes addresses but by calls that are seen. */
 bool ng_py_kind_is_good(int family, int type, int proto);
 /* The flow of a socket, without address. */
 struct ng_flow ng_py_flow_of(const struct ng_py_socket *socket, uint8_t call);
@@ -47,8 +47,12 @@ bool ng_py_address_of(const struct sockaddr *address, uint8_t ret_addr[static 16
 /* Asks and refuses: 0 if it may pass (also inside allow_temporary()), or -1 with NetworkBlockedError. */
 int ng_py_judge_flow(const char *call, const char *api, const struct ng_py_socket *socket, struct ng_flow *flow,
 		     const char *host);
-int ng_py_judge_name(const char *api, const char *name);
+/* `family`: of the addresses that are asked for, AF_UNSPEC for all. */
+int ng_py_judge_name(const char *api, const char *name, int family);
 /* The peer of a connected descriptor; 0 also where there is none. */
 int ng_py_judge_peer(const char *call, const char *api, int fd);
+
+/* Doors for what arrives (arrivals.c). */
+int ng_py_arrivals_init(void);
 
 #endif

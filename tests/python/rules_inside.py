@@ -499,6 +499,30 @@ def p_reached():
         equal([record["address"] for record in bb.attempts() if record["call"] == "accept"], ["127.0.0.6"])
 
 
+def p_datagrams():
+    """datagrams from where nothing may be reached are dropped and not handed out: recvfrom, recvmsg and their kin, peeked at or not"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as friend, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        receiver.bind((LOOPBACK, 0))
+        receiver.setblocking(False)
+        friend.bind(("127.0.0.5", 0))
+        stranger.bind(("127.0.0.6", 0))
+        buffer = bytearray(10)
+        for receive in (lambda: receiver.recvfrom(10), lambda: receiver.recvfrom(10, socket.MSG_PEEK), lambda: receiver.recvfrom_into(buffer),
+                        lambda: receiver.recvfrom_into(buffer, flags=socket.MSG_PEEK), lambda: receiver.recvmsg(10),
+                        lambda: receiver.recvmsg(10, 0, socket.MSG_PEEK), lambda: receiver.recvmsg_into([buffer])):
+            for sender in (stranger, stranger, friend, stranger):
+                sender.sendto(b"x", receiver.getsockname())
+            with rules("127.0.0.5"):
+                equal(receive()[-1][0], "127.0.0.5")
+                equal({record["address"] for record in bb.attempts()}, {"127.0.0.6"})
+                with contextlib.suppress(BlockingIOError):
+                    while receiver.recvfrom(10)[1][0] == "127.0.0.5":
+                        pass
+        with rules("127.0.0.5"):
+            raises(BlockingIOError, receiver.recvfrom, 10)
+
+
 def p_attempts():
     """attempts are on record once for each kind, with count, stack, tip and the call; the record is bounded"""
     def somewhere():
