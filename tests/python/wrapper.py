@@ -384,6 +384,14 @@ def log_records(tap, work, tries):
         _, records, _ = tries("from multiprocessing import get_context\n"
                               "p = get_context('fork').Process(target=attempt, args=(12,))\np.start(); p.join()")
         expect_equal((connects(records), kinds(records).count("end"), kinds(records)[-1]), ({12: 1}, 1, "end"), "records")
+    with tap.point("32 threads that try, and one that forks meanwhile: each attempt is counted, no child hangs"):
+        _, records, _ = tries("import threading\n"
+                              "threads = [threading.Thread(target=lambda: [attempt(20) for _ in range(50)]) for _ in range(32)]\n"
+                              "[thread.start() for thread in threads]\n"
+                              "for _ in range(20):\n    pid = os.fork()\n    if pid == 0: attempt(21); os._exit(0)\n"
+                              "    os.waitpid(pid, 0)\n"
+                              "[thread.join() for thread in threads]")
+        expect_equal((connects(records), records[-1]["denied"]), ({20: 1600, 21: 20}, 1600), tries.errors)
     with tap.point("a program that closes all descriptors, or leaves its folder, is logged all the same, and into no other file"):
         _, records, _ = tries("attempt()\nos.closerange(3, 4096)\nos.chdir('/')\nf = open('" + work.path("other") + "', 'w')\n"
                               "fds = [os.dup(f.fileno()) for _ in range(1010)]\nattempt(10)")

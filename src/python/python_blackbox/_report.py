@@ -211,20 +211,22 @@ class Folder:
         self.size = self.lost = 0
         self.error = None
         self.tokens, self.filled = SOON, time.monotonic()
-        self.path = self._claim(os.path.abspath(folder))
-        self.write(None)
-        if self.error:
-            raise self.error
+        self.path = self._make(os.path.abspath(folder))
 
-    def _claim(self, folder):
+    def _make(self, folder):
         when = self.start
         for _ in range(1000):  # another program may have begun in the same microsecond
             path = os.path.join(folder, f"net_restrict_{time_text(when).replace('-', '').replace(':', '')}.json")
             try:
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
-                return path
+                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             except FileExistsError:
                 when += 1e-6
+                continue
+            try:
+                os.write(fd, self._text(None))
+            finally:
+                os.close(fd)
+            return path
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), folder)
 
     def add(self, attempt):
@@ -244,26 +246,27 @@ class Folder:
             self.tokens -= 1
             self.write(None)
 
+    def _text(self, status):
+        events = ",\n    ".join(self.events)
+        return (f'{{\n  "timestamp": "{time_text(self.start)}",\n  "command": {encode(self.command)},\n  "events": ['
+                + (f"\n    {events}\n  " if events else "") + "],\n" + (f'  "events_lost": {self.lost},\n' if self.lost else "")
+                + f'  "exit_code": {encode(status)}\n}}\n').encode()
+
     def write(self, status):
         """All or nothing; never raises."""
-        events = ",\n    ".join(self.events)
-        text = (f'{{\n  "timestamp": "{time_text(self.start)}",\n  "command": {encode(self.command)},\n  "events": ['
-                + (f"\n    {events}\n  " if events else "") + "],\n" + (f'  "events_lost": {self.lost},\n' if self.lost else "")
-                + f'  "exit_code": {encode(status)}\n}}\n')
         try:
-            write_whole(self.path, text)
+            write_whole(self.path, self._text(status))
             self.error = None
         except OSError as error:
             self.error = error
 
 
-def write_whole(path, text, mode=0o644):
+def write_whole(path, data, mode=0o644):
     """Beside it first, then in its place. OSError leaves nothing behind."""
     beside = f"{path}.{os.getpid()}.new"
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         try:
-            data = text.encode()
             while data:
                 data = data[os.write(fd, data):]
         finally:
@@ -428,4 +431,4 @@ def report(path):
         attempt["time"] = time_text(attempt["time"])
         attempts.append("\n    " + encode(attempt))
     lines.append(f'  "attempts": [{",".join(attempts)}{chr(10) + "  " if attempts else ""}]')
-    write_whole(os.path.abspath(os.fspath(path)), "{\n" + ",\n".join(lines) + "\n}\n")
+    write_whole(os.path.abspath(os.fspath(path)), ("{\n" + ",\n".join(lines) + "\n}\n").encode())
