@@ -154,7 +154,7 @@ def add_depends(root, debs):
     inside = [shutil.copy(deb, os.path.join(root, "srv")) for deb in debs]
     chroot(root, "apt-get", "-q", "update")
     plan = chroot(root, "apt-get", "-s", "--no-install-recommends", "install", *(path[len(root):] for path in inside))
-    names = [name for name in re.findall(r"^Inst (\S+)", plan, re.M) if not name.startswith("netguard")]
+    names = [name for name in re.findall(r"^Inst (\S+)", plan, re.M) if "netguard" not in name]
     if names:
         chroot(root, "apt-get", "-q", "-y", "--no-install-recommends", "install", *names, seconds=400)
         chroot(root, "apt-mark", "auto", *names)

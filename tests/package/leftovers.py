@@ -9,7 +9,7 @@ import os
 import stat
 import subprocess
 
-OURS = ("netguard", "network-guard", "networkguard")
+OURS = ("netguard", "network-guard", "networkguard", "python_blackbox")
 # Where installing and removing any package leaves something, by what: records of apt and dpkg, logs, caches that a later package
 # fills, what systemd keeps. In there only what has our name is looked for.
 OF_OTHERS = ("var/log/", "var/cache/", "var/lib/apt/", "var/lib/dpkg/", "var/lib/systemd/", "var/tmp/systemd-private-", "etc/ld.so.cache")

@@ -23,6 +23,7 @@ from machine import Machine, line_of
 from tap import Skip, Tap, expect, expect_equal, skip_all
 
 NEXT = "0.1.1"
+PACKAGES = ("netguard", "netguard-window", "python3-netguard")
 PORT = 8000
 PROGRAMS = {"fetch": "/usr/local/bin/fetch", "held": "/usr/local/bin/held", "free": "/usr/local/bin/free"}  # each a copy of perl
 PINS = "/sys/fs/bpf/netguard"
@@ -31,6 +32,24 @@ SERVE = f"""
 my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:{PORT}", Listen => 128, ReuseAddr => 1) or die;
 $| = 1; print "serving\\n";
 while (my $client = $server->accept) {{ close $client }}
+"""
+# python_blackbox, where the guard knows nothing of the program: it and its child before, blocked, and with the server permitted.
+IMPORT = f"""
+import socket, subprocess
+def reach():
+	try:
+		socket.create_connection(("127.0.0.1", {PORT}), timeout=5).close()
+	except OSError as error:
+		return type(error).__name__
+	return "reached"
+def look():
+	print(reach(), subprocess.run(["perl", "-MIO::Socket::INET", "-e", {FETCH!r}]).returncode, flush=True)
+look()
+import python_blackbox
+look()
+python_blackbox.add_whitelist("127.0.0.1:{PORT}")
+look()
+print(python_blackbox.protection()["launcher"])
 """
 # Connects again and again until it is told to end, on a busy machine until it has tried often enough to say something; then
 # says how often it tried and got through.
@@ -153,6 +172,13 @@ def check_blocks(tap, machine):
     check_no_hole(tap, machine, "nothing happens", lambda: expect_equal(machine.fetch(), 7, "still Offline"))
 
 
+def check_python(machine):
+    said = machine.must("env", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", "-c", IMPORT).splitlines()
+    expect_equal(said, ["reached 0", "NetworkBlockedError 7", "reached 0", "/usr/lib/netguard/netguard-run"], "before, blocked, permitted; its launcher")
+    said = machine.must("/usr/bin/python3", "-m", "python_blackbox", "-c", "import python_blackbox; print(python_blackbox.profile())").split()
+    expect_equal(said, ["offline"], "the wrapper")
+
+
 def check_hole_is_seen(tap, machine):
     def open_and_close():
         machine.must("netguard", "set", PROGRAMS["held"], "online")
@@ -170,7 +196,7 @@ def check_upgraded(tap, machine, debs):
     decided, audit = machine.records()
     before = machine.show("MainPID")
     check_no_hole(tap, machine, "upgrade", lambda: machine.apt("install", *debs))
-    expect_equal(machine.must("dpkg-query", "-W", "-f", "${Version} ", "netguard", "netguard-window").split(), [NEXT, NEXT], "versions")
+    expect_equal(machine.must("dpkg-query", "-W", "-f", "${Version} ", *PACKAGES).split(), [NEXT] * len(PACKAGES), "versions")
     expect(machine.show("MainPID") != before, "the service was restarted")
     program = machine.must("readlink", f"/proc/{machine.show('MainPID')}/exe").strip()
     expect_equal(program, "/usr/sbin/netguardd", "what runs is the new file")
@@ -203,7 +229,8 @@ def check_control(machine, before, known):
         expect(words in found, f"nothing is said to be left in the kernel ({words}): {found}")
     expect("runs" in "\n".join(leftovers.of_processes(machine)), "no process is said to be left")
     found = "\n".join(leftovers.of_files(machine.root, before))
-    for words in ("/usr/sbin/netguardd is new", "/var/lib/netguard is new", "/etc/passwd was changed", "/etc/passwd speaks of us"):
+    for words in ("/usr/sbin/netguardd is new", "/var/lib/netguard is new", "/etc/passwd was changed", "/etc/passwd speaks of us",
+                  "/usr/lib/python3/dist-packages/python_blackbox is new"):
         expect(words in found, f"not said to be left: {words}")
     stray = os.path.join(machine.root, "usr/share/stray")
     with open(stray, "w", encoding="ascii"):
@@ -213,7 +240,7 @@ def check_control(machine, before, known):
 
 
 def check_removed(machine, known):
-    machine.apt("remove", "netguard", "netguard-window")
+    machine.apt("remove", *PACKAGES)
     expect_nothing_runs(machine, known)
     expect_equal(machine.fetch(), 0, "what was Offline reaches the server")
     kept = machine.must("find", "/var/lib/netguard", "-type", "f")
@@ -231,7 +258,8 @@ def expect_nothing_runs(machine, known):
 
 
 def check_purged(machine, before, known):
-    machine.apt("purge", "netguard", "netguard-window")
+    # One without files to keep is gone when it is removed.
+    machine.apt("purge", *(name for name in PACKAGES if machine.call("dpkg-query", "-W", name).returncode == 0))
     expect_nothing_runs(machine, known)
     expect_equal(leftovers.of_files(machine.root, before), [], "what is left in the root")
     expect(machine.call("getent", "passwd", "netguard").returncode == 2, "the account is gone")
@@ -259,7 +287,7 @@ def prepare_root(root, debs):
 
 def run_life(tap, work, packages):
     """Installed, used, upgraded, removed, purged, installed again."""
-    old = [packages["netguard"], packages["netguard-window"]]
+    old = [packages[name] for name in PACKAGES]
     new = [debian.as_version(deb, NEXT) for deb in old]
     started = time.monotonic()
     root, is_new = debian.make_root(work, old)
@@ -273,12 +301,14 @@ def run_life(tap, work, packages):
             return
         # systemd makes files of its own the first time.
         before = leftovers.files(root)
-        with tap.point("apt installs both packages; the service is enabled, runs, protects, and is on the bus"):
+        with tap.point("apt installs the packages; the service is enabled, runs, protects, and is on the bus"):
             check_installed(machine, old)
         with tap.point("the window's files are there, and each program runs"):
             check_window(machine, debian.field(packages["netguard"], "Version"))
         with tap.point("what is set to Offline reaches nothing, what nobody decided on reaches all"):
             check_blocks(tap, machine)
+        with tap.point("python3 imports python_blackbox, which blocks it and its child, but for what is permitted"):
+            check_python(machine)
         with tap.point("control: the check for a hole during the upgrade sees one of a moment"):
             check_hole_is_seen(tap, machine)
         with tap.point("during an upgrade nothing Offline gets through; decisions and records are kept, what is pinned is taken over"):
@@ -322,17 +352,17 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ng-package-") as work:
         os.chmod(work, 0o755)  # apt and dpkg look at it as other users
         packages = {}
-        with tap.point("dpkg-buildpackage makes both packages out of a copy of the tree"):
+        with tap.point("dpkg-buildpackage makes the packages out of a copy of the tree"):
             started = time.monotonic()
             packages = debian.build(work)
             tap.note(f"in {time.monotonic() - started:.0f} s: {', '.join(sorted(packages))}")
-            expect({"netguard", "netguard-window"} <= packages.keys(), "both packages are made")
+            expect(set(PACKAGES) <= packages.keys(), "all packages are made")
         with tap.point("lintian finds neither error nor warning"):
             if not packages:
                 raise Skip("there are no packages")
             debian.run("lintian", "--fail-on", "error,warning", "--allow-root", packages["changes"])
         if packages:
-            reason = debian.why_no_root(work, [packages["netguard"], packages["netguard-window"]])
+            reason = debian.why_no_root(work, [packages[name] for name in PACKAGES])
             if reason:
                 with tap.point("installed, run, upgraded, removed and purged on a Debian of its own"):
                     raise Skip(reason)

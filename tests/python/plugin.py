@@ -171,9 +171,18 @@ def check_section_of_swallowed(world):
 
 def check_tip_works(world):
     """What the section advises makes the test pass."""
-    first = world.run(PLAIN, "--netguard=offline")
-    advice = re.search(r"@pytest\.mark\.network\(.*\)$", first.text, re.M)[0]
-    world.run(PLAIN.replace("    def test_reach", f"    {advice}\n    def test_reach"), "--netguard=offline").expect_results(test_reach="PASSED")
+    serve = """
+    def test_reach():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with socket.create_connection(server.getsockname(), timeout=10):
+                server.accept()
+    """
+    for text in (PLAIN, PLAIN.replace('"127.0.0.1"', '"localhost"').replace("reach() ==", "reach(host='localhost') =="), serve):
+        first = world.run(text, "--netguard=offline")
+        first.expect_results(test_reach="FAILED")
+        advice = re.search(r"@pytest\.mark\.network\(.*\)$", first.text, re.M)[0]
+        run = world.run(text.replace("    def test_reach", f"    {advice}\n    def test_reach"), "--netguard=offline")
+        run.expect_results(test_reach="PASSED")
 
 
 def check_markers(world):

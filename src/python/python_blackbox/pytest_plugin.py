@@ -48,7 +48,7 @@ def peer_of(attempt):
     host = attempt.get("name") or attempt.get("address")
     if not host:
         return attempt.get("path") if attempt.get("call") == "exec" else None
-    port = attempt.get("port")
+    port = None if attempt.get("call") in ("bind", "accept") else attempt.get("port")  # who listens is reached from any
     host = f"[{host}]" if ":" in host and port else host
     return f"{host}:{port}" if port else host
 
