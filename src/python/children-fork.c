@@ -174,7 +174,8 @@ static int take_descriptors(struct fork_exec *fork)
 
 /* --- the filter, where there is no launcher --- */
 
-/* In the child, after fork(): first what the caller wanted. Whatever is raised here keeps the program from being
+/* Where there is a preexec_fn, it has to run in a child of this very thread. In the child, after fork(): first what the
+ * caller wanted. Whatever is raised here keeps the program from being
  * executed, and the parent raises for it. */
 static PyObject *preexec(PyObject *first, PyObject *Py_UNUSED(none))
 {
@@ -196,6 +197,11 @@ static PyObject *preexec(PyObject *first, PyObject *Py_UNUSED(none))
 }
 
 static PyMethodDef preexec_method = { "python_blackbox_filter", preexec, METH_NOARGS, NULL };
+
+static bool has_preexec(const struct fork_exec *fork)
+{
+	return fork->args[preexec_place(fork)] != Py_None;
+}
 
 static int put_filter(struct fork_exec *fork)
 {
@@ -220,19 +226,7 @@ static int go_by_launcher(struct fork_exec *fork)
 	return 0;
 }
 
-static int go_by_filter(struct fork_exec *fork, bool is_own)
-{
-	char keep[NG_PY_KEEP_MAX];
-
-	if (ng_py_child_keep(&fork->child, keep) < 0 || (!is_own && put_filter(fork) < 0))
-		return -1;
-	ng_py_child_note(&fork->child, is_own ? "it has the filter of this process"
-					      : "it has a filter that lets no address through, the whitelist neither: "
-						"netguard run is not installed");
-	return 0;
-}
-
-/* Its hooks are in the parent's image of it: it blocks itself first. */
+/* It has none of our hooks yet, so it blocks itself first. */
 static int go_blocked_first(struct fork_exec *fork, Py_ssize_t line)
 {
 	fork->child.api = "multiprocessing";
@@ -246,39 +240,32 @@ static int go_blocked_first(struct fork_exec *fork, Py_ssize_t line)
 	return 0;
 }
 
-static int decide(struct fork_exec *fork)
+static enum ng_py_way decide(struct fork_exec *fork)
 {
 	const Py_ssize_t line = ng_py_child_is_multiprocessing(&fork->child);
 	enum ng_py_way way;
-	/* The interpreter runs no preexec_fn for others than the main one. */
-	const bool can_take_filter = PyInterpreterState_Get() == PyInterpreterState_Main();
 
 	if (line)
-		return go_blocked_first(fork, line);
+		return go_blocked_first(fork, line) < 0 ? NG_PY_WAY_REFUSED : NG_PY_WAY_ALLOWED;
 	if (take_descriptors(fork) < 0)
-		return -1;
-	way = ng_py_child_way(&fork->child, can_take_filter);
-	if (way != NG_PY_WAY_REFUSED && !fork->child.program)
-		return 0; /* nothing can be executed: the caller is told so as ever */
-	switch (way) {
-	case NG_PY_WAY_REFUSED:
-		return -1;
-	case NG_PY_WAY_ALLOWED:
-		return 0;
-	case NG_PY_WAY_LAUNCHER:
-		return go_by_launcher(fork);
-	case NG_PY_WAY_OWN_FILTER:
-		return go_by_filter(fork, true);
-	case NG_PY_WAY_NEW_FILTER:
-		return go_by_filter(fork, false);
-	}
-	return -1;
+		return NG_PY_WAY_REFUSED;
+	way = ng_py_child_way(&fork->child);
+	/* Where nothing can be executed, the caller is told so as ever. */
+	if (way == NG_PY_WAY_REFUSED || way == NG_PY_WAY_ALLOWED || !fork->child.program)
+		return way;
+	if ((way == NG_PY_WAY_LAUNCHER ? go_by_launcher(fork) : ng_py_child_note_filter(&fork->child, way)) < 0)
+		return NG_PY_WAY_REFUSED;
+	if (way == NG_PY_WAY_NEW_FILTER && has_preexec(fork) && put_filter(fork) < 0)
+		return NG_PY_WAY_REFUSED;
+	return way;
 }
 
 PyObject *ng_py_child_fork_exec(const struct ng_py_call *call)
 {
 	struct fork_exec fork = { .child = { .api = "subprocess.Popen", .profile = ng_py_profile() } };
+	enum ng_py_way way = NG_PY_WAY_REFUSED;
 	PyObject *result = NULL;
+	bool has_own = false;
 
 	if (!ng_py_child_is_judged())
 		return ng_py_door_pass(call);
@@ -288,7 +275,13 @@ PyObject *ng_py_child_fork_exec(const struct ng_py_call *call)
 				   "block_network(subprocess=\"allow\") starts children without");
 		return NULL;
 	}
-	if (take(&fork, call) == 0 && decide(&fork) == 0)
+	if (take(&fork, call) == 0) {
+		has_own = has_preexec(&fork);
+		way = decide(&fork);
+	}
+	if (way == NG_PY_WAY_NEW_FILTER && !has_own)
+		result = ng_py_child_pass_filtered(&fork.child, call, fork.args, fork.n, NULL);
+	else if (way != NG_PY_WAY_REFUSED)
 		result = ng_py_door_pass_with(call, fork.args, fork.n, NULL);
 	done(&fork);
 	return result;

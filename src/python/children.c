@@ -28,6 +28,7 @@ void ng_py_child_done(struct ng_py_child *child)
 {
 	Py_CLEAR(child->program);
 	Py_CLEAR(child->name);
+	Py_CLEAR(child->given);
 	Py_CLEAR(child->argv);
 	PyMem_Free(child->descriptors.at);
 	child->descriptors = (struct ng_py_descriptors){ 0 };
@@ -62,13 +63,7 @@ void ng_py_child_note(const struct ng_py_child *child, const char *why)
 	ng_py_note(&attempt);
 }
 
-static int refuse_without_launcher(const struct ng_py_child *child)
-{
-	return ng_py_child_refuse(child, "it cannot be confined: netguard run is not installed",
-				  "install Network Guard (netguard), or block_network(subprocess=\"allow\")");
-}
-
-enum ng_py_way ng_py_child_way(const struct ng_py_child *child, bool can_take_filter)
+enum ng_py_way ng_py_child_way(const struct ng_py_child *child)
 {
 	switch (ng_py_children()) {
 	case NG_PY_CHILDREN_ALLOW:
@@ -83,12 +78,21 @@ enum ng_py_way ng_py_child_way(const struct ng_py_child *child, bool can_take_fi
 	}
 	if (ng_py_is_strict())
 		return NG_PY_WAY_OWN_FILTER;
-	if (ng_py_launcher())
-		return NG_PY_WAY_LAUNCHER;
-	if (can_take_filter)
-		return NG_PY_WAY_NEW_FILTER;
-	refuse_without_launcher(child);
-	return NG_PY_WAY_REFUSED;
+	return ng_py_launcher() ? NG_PY_WAY_LAUNCHER : NG_PY_WAY_NEW_FILTER;
+}
+
+int ng_py_child_note_filter(const struct ng_py_child *child, enum ng_py_way way)
+{
+	char keep[NG_PY_KEEP_MAX];
+
+	if (ng_py_child_keep(child, keep) < 0)
+		return -1;
+	ng_py_child_note(child,
+			 way == NG_PY_WAY_OWN_FILTER
+				 ? "it has the filter of this process"
+				 : "it has a filter that lets no address through, the whitelist neither: netguard "
+				   "run is not installed");
+	return 0;
 }
 
 /* --- execv(), execve(), posix_spawn(), posix_spawnp() --- */
@@ -138,6 +142,8 @@ static int take_path(struct ng_py_child *child, enum ng_py_door door, PyObject *
 		child->name = path_of_descriptor(child, path);
 	else
 		child->name = ng_py_bytes_of(path);
+	child->given = PyUnicode_CheckExact(path) || PyBytes_CheckExact(path) ? path : child->name;
+	Py_XINCREF(child->given);
 	return child->name ? 0 : -1;
 }
 
@@ -214,54 +220,61 @@ static int take_descriptors(struct ng_py_child *child, PyObject *actions)
 	return 0;
 }
 
-/* The path and argv to pass on: new references. Without a program as they came, so that the function fails as ever. */
-static int choose(const struct ng_py_child *child, PyObject **ret_path, PyObject **ret_argv)
+/* execv() and its kin take no argv without a first word. */
+static bool has_name(PyObject *argv)
+{
+	return PyTuple_GET_SIZE(argv) && PyBytes_GET_SIZE(PyTuple_GET_ITEM(argv, 0));
+}
+
+/* The way, and the path and argv to pass on: new references. Where nothing can be started, as they came: the function
+ * fails as ever. */
+static enum ng_py_way choose(const struct ng_py_child *child, PyObject **ret_path, PyObject **ret_argv)
 {
 	char keep[NG_PY_KEEP_MAX], why[128];
-	const enum ng_py_way way = ng_py_child_way(child, false);
+	const bool can_start = child->program && has_name(child->argv);
+	const enum ng_py_way way = ng_py_child_way(child);
+	PyObject *path = child->given, *argv = child->argv;
 
 	if (way == NG_PY_WAY_REFUSED)
-		return -1;
-	if (way == NG_PY_WAY_LAUNCHER && child->program) {
-		if (ng_py_child_keep(child, keep) < 0)
-			return -1;
-		*ret_argv = ng_py_child_launch(child, keep, why);
-		*ret_path = *ret_argv ? PyTuple_GET_ITEM(*ret_argv, 0) : NULL;
-		Py_XINCREF(*ret_path);
-		if (!*ret_argv)
-			return -1;
+		return way;
+	Py_INCREF(argv);
+	if (way == NG_PY_WAY_LAUNCHER && can_start) {
+		Py_SETREF(argv, ng_py_child_keep(child, keep) < 0 ? NULL : ng_py_child_launch(child, keep, why));
+		if (!argv)
+			return NG_PY_WAY_REFUSED;
+		path = PyTuple_GET_ITEM(argv, 0);
 		ng_py_child_note(child, why);
-		return 0;
+	} else if (way != NG_PY_WAY_ALLOWED && can_start && ng_py_child_note_filter(child, way) < 0) {
+		Py_DECREF(argv);
+		return NG_PY_WAY_REFUSED;
 	}
-	if (way == NG_PY_WAY_OWN_FILTER) {
-		if (ng_py_child_keep(child, keep) < 0)
-			return -1;
-		ng_py_child_note(child, "it has the filter of this process");
-	}
-	*ret_path = child->program ? child->program : child->name;
-	*ret_argv = child->argv;
-	Py_INCREF(*ret_path);
-	Py_INCREF(*ret_argv);
-	return 0;
+	Py_INCREF(path);
+	*ret_path = path;
+	*ret_argv = argv;
+	return way;
+}
+
+static PyObject *pass_by(enum ng_py_way way, const struct ng_py_child *child, const struct ng_py_call *call,
+			 PyObject *const *args, Py_ssize_t n_args, PyObject *kwargs)
+{
+	if (way == NG_PY_WAY_NEW_FILTER)
+		return ng_py_child_pass_filtered(child, call, args, n_args, kwargs);
+	return ng_py_door_pass_with(call, args, n_args, kwargs);
 }
 
 /* `actions`: a frozen copy, or NULL. */
 static PyObject *pass_program(const struct ng_py_call *call, const struct ng_py_child *child, PyObject *actions)
 {
-	PyObject *args[3] = { 0 }, *kwargs = NULL, *result = NULL;
-	PyObject *environment = argument(call, 2, "env");
-	const Py_ssize_t n = call->door == NG_PY_DOOR_EXECV ? 2 : 3;
+	PyObject *args[3] = { NULL, NULL, argument(call, 2, "env") }, *kwargs = NULL, *result = NULL;
+	const bool has_options = call->door != NG_PY_DOOR_EXECVE && call->kwargs;
+	const enum ng_py_way way = choose(child, &args[0], &args[1]);
 
-	args[2] = environment;
-	if (choose(child, &args[0], &args[1]) < 0)
+	if (way == NG_PY_WAY_REFUSED)
 		return NULL;
-	if (call->door != NG_PY_DOOR_EXECVE && call->kwargs)
+	if (has_options)
 		kwargs = PyDict_Copy(call->kwargs);
-	if (!kwargs && call->door != NG_PY_DOOR_EXECVE && call->kwargs)
-		goto out;
-	if (!actions || PyDict_SetItemString(kwargs, "file_actions", actions) == 0)
-		result = ng_py_door_pass_with(call, args, n, kwargs);
-out:
+	if ((kwargs || !has_options) && (!actions || PyDict_SetItemString(kwargs, "file_actions", actions) == 0))
+		result = pass_by(way, child, call, args, call->door == NG_PY_DOOR_EXECV ? 2 : 3, kwargs);
 	Py_XDECREF(kwargs);
 	Py_DECREF(args[0]);
 	Py_DECREF(args[1]);
@@ -349,17 +362,21 @@ static PyObject *start_system(const struct ng_py_call *call)
 	struct ng_py_child child = { .api = apis[call->door], .profile = ng_py_profile() };
 	PyObject *command = argument(call, 0, "command"), *bytes;
 	PyObject *program = NULL, *argv = NULL, *line = NULL, *result = NULL;
+	enum ng_py_way way = NG_PY_WAY_REFUSED;
 
 	if (!ng_py_child_is_judged() || !is_call_good(call))
 		return ng_py_door_pass(call);
 	bytes = ng_py_bytes_of(command);
 	child.program = PyBytes_FromString("/bin/sh");
+	child.given = Py_None;
+	Py_INCREF(Py_None);
 	child.argv = bytes ? Py_BuildValue("(yyO)", "sh", "-c", bytes) : NULL;
-	if (child.program && child.argv && take_descriptors(&child, NULL) == 0 &&
-	    choose(&child, &program, &argv) == 0) {
+	if (child.program && child.argv && take_descriptors(&child, NULL) == 0)
+		way = choose(&child, &program, &argv);
+	if (way != NG_PY_WAY_REFUSED) {
 		line = argv != child.argv ? shell_line(argv) : NULL;
 		if (line || !PyErr_Occurred())
-			result = ng_py_door_pass_with(call, line ? &line : &bytes, 1, NULL);
+			result = pass_by(way, &child, call, line ? &line : &bytes, 1, NULL);
 	}
 	Py_XDECREF(line);
 	Py_XDECREF(program);
@@ -412,7 +429,7 @@ int ng_py_children_event(const char *event, PyObject *args)
 		ng_py_child_refuse(&child, "in this Python nothing can stand before the function that starts it",
 				   "block_network(subprocess=\"allow\")");
 	else
-		result = ng_py_child_way(&child, false) == NG_PY_WAY_REFUSED ? -1 : 0;
+		result = ng_py_child_way(&child) == NG_PY_WAY_REFUSED ? -1 : 0;
 	ng_py_child_done(&child);
 	return result;
 }

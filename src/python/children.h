@@ -18,6 +18,7 @@ struct ng_py_child {
 	int profile;       /* under which it was judged */
 	PyObject *program; /* bytes, for execve(): with a slash; NULL: there is none that could be started */
 	PyObject *name;    /* bytes: what was asked for, for the record; may be NULL */
+	PyObject *given;   /* the same as it was given, if nobody can change that; for what is told of it */
 	PyObject *argv;    /* a tuple of bytes */
 	struct ng_py_descriptors {
 		struct ng_py_descriptor {
@@ -32,7 +33,7 @@ enum ng_py_way {
 	NG_PY_WAY_ALLOWED,
 	NG_PY_WAY_LAUNCHER,   /* through `netguard run` */
 	NG_PY_WAY_OWN_FILTER, /* strict: it inherits the filter that this process has */
-	NG_PY_WAY_NEW_FILTER, /* the caller of this installs one in the child */
+	NG_PY_WAY_NEW_FILTER, /* without launcher: it is born with one */
 };
 
 void ng_py_child_done(struct ng_py_child *child);
@@ -42,7 +43,9 @@ static inline bool ng_py_child_is_judged(void)
 	return ng_py_is_blocked() && !ng_py_is_temporarily_allowed();
 }
 /* Which way it goes; what is refused is recorded. */
-enum ng_py_way ng_py_child_way(const struct ng_py_child *child, bool can_take_filter);
+enum ng_py_way ng_py_child_way(const struct ng_py_child *child);
+/* Records it for a way by a filter, after a look at its descriptors. 0, or -1: refused. */
+int ng_py_child_note_filter(const struct ng_py_child *child, enum ng_py_way way);
 /* Refuses it: -1. */
 int ng_py_child_refuse(const struct ng_py_child *child, const char *why, const char *tip);
 /* Records that it is started. */
@@ -82,6 +85,12 @@ int ng_py_children_place_init(PyObject *module);
 Py_ssize_t ng_py_child_is_multiprocessing(const struct ng_py_child *child);
 /* The argv with that line preceded by our block, with the rules of now. */
 PyObject *ng_py_child_block_first(const struct ng_py_child *child, Py_ssize_t at);
+
+/* --- children-filter.c --- */
+
+/* Calls the function so that the child has the filter, which lets no address through. As ng_py_door_pass_with(). */
+PyObject *ng_py_child_pass_filtered(const struct ng_py_child *child, const struct ng_py_call *call,
+				    PyObject *const *args, Py_ssize_t n_args, PyObject *kwargs);
 
 /* --- children-fork.c --- */
 
