@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "netns"))
 
 # pylint: disable=wrong-import-position
-from lab import build_file  # noqa: E402
+import pythons  # noqa: E402
 from tap import Skip, Tap, expect, expect_equal  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
@@ -115,9 +115,9 @@ class World:
     def accepted(self):
         return sum(server.accepted for server in self.servers.values())
 
-    def run(self, what, rule, host="127.0.0.1"):
-        env = {**os.environ, "PYTHONPATH": build_file("src", "python", "import"), "NO_PROXY": "*", "no_proxy": "*"}
-        done = subprocess.run([PYTHON, os.path.join(HERE, "libraryclient.py"), what, rule, host, json.dumps(self.ports)], env=env,
+    def run(self, what, rule, host="127.0.0.1", python=PYTHON):
+        env = pythons.environment(pythons.package(python), NO_PROXY="*", no_proxy="*")
+        done = subprocess.run([python, os.path.join(HERE, "libraryclient.py"), what, rule, host, json.dumps(self.ports)], env=env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
                               check=False)
         if done.returncode != 0:
@@ -200,8 +200,9 @@ def main():
         check_unchanged(world)
     with tap.point("tasks of httpx and aiohttp inside allow_temporary() work, those beside them are refused"):
         check_tasks(world)
-    with tap.point("threads of run_in_executor() have what their task has, as long as the block lasts"):
-        check_executors(world.run("executors", "blocked"))
+    for version, python in pythons.interpreters():
+        with tap.point(f"{version} ({os.path.basename(python)}): threads of run_in_executor() have what their task has, as long as the block lasts"):
+            check_executors(world.run("executors", "blocked", python=python))
     return tap.finish()
 
 
