@@ -5,6 +5,7 @@ what they tried is written down. Traffic: loopback. TAP."""
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -24,7 +25,7 @@ from tap import Skip, Tap, expect, expect_equal  # noqa: E402  pylint: disable=w
 BUILD = os.environ.setdefault("NETGUARD_BUILD", os.path.realpath(os.path.join(HERE, "..", "..", "build")))
 TIMEOUT = 60
 WRAPPER = ("-m", "python_blackbox")
-VARYING = r"0x[0-9a-f]+|\b\d{15}\b|\b\d\.\d+s\b"  # addresses, threads, times
+VARYING = r"\b0x[0-9a-f]{8,}|\b\d{15}\b|\b\d\.\d+s\b"  # addresses, threads, times
 
 class Work:
     """A folder with the programs, for one interpreter."""
@@ -119,6 +120,27 @@ def in_no_folder(work, words, before=()):
     return result.returncode, result.stdout, result.stderr
 
 
+def typed(work, words, lines):
+    """(status, what the terminal shows) of a session."""
+    env = work.environment(HOME=work.top, TERM="dumb", PYTHON_BASIC_REPL="1")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(work.python, [work.python, *words], env)
+    shown = b""
+    try:
+        for line in lines:
+            start = len(shown)
+            while not shown[start:].rstrip(b" ").endswith(b">>>"):
+                shown += os.read(terminal, 1000)
+            os.write(terminal, line)
+        while True:
+            shown += os.read(terminal, 1000)
+    except OSError:  # EIO: nobody is at the other end any more
+        pass
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode().replace(" ", ""), ""
+
+
 def compare(tap, works):
     for name, words, how in PROGRAMS:
         with tap.point(f"as without the wrapper: {name}"):
@@ -128,6 +150,11 @@ def compare(tap, works):
                 if told:
                     found.append(f"{work.name}: {told}")
             expect(not found, "\n".join(found))
+    with tap.point("as without the wrapper: a terminal"):
+        for work in works:
+            for lines in ([b"1+1\n", b"1/0\n", b"import sys; sys.exit(4)\n"], [b"'__file__' in globals()\n", b"\x04"]):
+                told = difference(typed(work, ["-"], lines), typed(work, [*WRAPPER, "-"], lines))
+                expect(not told, f"{work.name}: {told}")
     with tap.point("as without the wrapper: a folder that is gone"):
         for work in works:
             for words in (["{folder}/nosite.py"], ["-c", "import sys; print(sys.path)"], ["-m", "json.tool", "--help"]):
@@ -178,6 +205,10 @@ def command_line(tap, work):
         refused(["--", "-O", "where.py"], "-O is an option of Python")
         refused(["-m"], "-m needs the name of a module")
         refused(["-X", "dev", "where.py"], "There is no option -X")
+    with tap.point("what cannot be blocked as asked is not started, and leaves no record"):
+        for words in (["--strict", "--allow", "127.0.0.1"], ["--strict", "--profile", "local"]):
+            refused([*words, "--log-dir", work.path("nomain"), "where.py"], "could not be confined, and was not started", status=125)
+        expect_equal(os.listdir(work.path("nomain")), ["x.py"], "the folder for records")
     with tap.point("a log or a folder that cannot be had is refused before the program starts"):
         for option, place, text in (("--log", "/nowhere/x", "No such file"), ("--log", work.folder, "Is a directory"),
                                     ("--log-dir", "/nowhere", "No such file"),

@@ -50,7 +50,7 @@ def protection():
 
 
 def report(path):
-    """Write what was tried so far to a file as JSON, as the wrapper does: timestamp, command, events, exit_code."""
+    """Write what was tried so far to a file as JSON: time, command, profile, whitelist, protection, attempts."""
     from ._report import report as write  # pylint: disable=import-outside-toplevel
     return write(path)
 

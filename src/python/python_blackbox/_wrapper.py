@@ -229,10 +229,23 @@ def forget_file(namespace):
     namespace.pop("__cached__", None)
 
 
+def run_typed(core):
+    """Standard input is a terminal: as main, without PYTHONSTARTUP."""
+    if not sys.flags.quiet:
+        sys.stderr.write(f'Python {sys.version} on {sys.platform}\n'
+                         'Type "help", "copyright", "credits" or "license" for more information.\n')
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook and not sys.flags.isolated:
+        hook()
+    return core._run_file(-1, b"<stdin>", new_main())
+
+
 def run_stdin(core):
     """The program is what is read from standard input."""
     put_path0("")
     sys.audit("cpython.run_stdin")
+    if os.isatty(0):
+        return run_typed(core)
     namespace = new_main()
     namespace.update(__file__="<stdin>", __cached__=None)
     status = core._run_file(-1, b"<stdin>", namespace)
