@@ -136,7 +136,8 @@ static int on_new(const char *api, PyObject *args)
 
 	if (type && type->tp_init != wrap_init && replace_init(type) < 0) /* an interpreter that never imported us */
 		PyErr_Clear();
-	if (socket.family == -1 || has_descriptor) /* out of a descriptor, or AF_INET by default: wrap_init() sees what became of it */
+	/* Out of a descriptor, or AF_INET by default: wrap_init() sees what became of it. */
+	if (socket.family == -1 || has_descriptor)
 		return 0;
 	if (socket.type == -1) /* the defaults are filled in after the event (sock_initobj_impl()) */
 		socket.type = SOCK_STREAM;
@@ -286,20 +287,13 @@ static const struct event socket_events[] = {
 };
 
 static const struct event other_events[] = {
-	{ "http.client.send", on_client_send },
-	{ "ftplib.sendcmd", on_client_send },
-	{ "smtplib.send", on_client_send },
-	{ "imaplib.send", on_client_send },
-	{ "poplib.putline", on_client_send },
-	{ "nntplib.putline", on_client_send },
-	{ "telnetlib.Telnet.write", on_client_send },
-	{ "subprocess.Popen", ng_py_children_event },
-	{ "os.system", ng_py_children_event },
-	{ "os.exec", ng_py_children_event },
-	{ "os.posix_spawn", ng_py_children_event },
-	{ "pty.spawn", ng_py_children_event },
-	{ "python_blackbox.probe", on_probe },
-	{ 0 },
+	{ "http.client.send", on_client_send },       { "ftplib.sendcmd", on_client_send },
+	{ "smtplib.send", on_client_send },           { "imaplib.send", on_client_send },
+	{ "poplib.putline", on_client_send },         { "nntplib.putline", on_client_send },
+	{ "telnetlib.Telnet.write", on_client_send }, { "subprocess.Popen", ng_py_children_event },
+	{ "os.system", ng_py_children_event },        { "os.exec", ng_py_children_event },
+	{ "os.posix_spawn", ng_py_children_event },   { "pty.spawn", ng_py_children_event },
+	{ "python_blackbox.probe", on_probe },        { 0 },
 };
 
 /* Set while CPython has the hook: it lets go of all when it is finalised, and may be started again in this process. */
@@ -401,8 +395,7 @@ static PyObject *on_address(const struct ng_py_call *call)
 	    !is_inet(socket.family) || !ng_py_target_of(call->args[place], &target) || !target.has_name ||
 	    ng_py_is_temporarily_allowed())
 		return ng_py_door_pass(call);
-	if (!ng_py_is_number(target.host) &&
-	    ng_py_judge_name(api_of(call->door), target.host, socket.family) < 0)
+	if (!ng_py_is_number(target.host) && ng_py_judge_name(api_of(call->door), target.host, socket.family) < 0)
 		return NULL;
 	address = resolved(call->args[place], target.host, &socket);
 	if (!address)
@@ -462,7 +455,8 @@ int ng_py_hook_init(PyObject *module)
 	for (size_t i = 0; i < sizeof(doors) / sizeof(*doors); i++)
 		if (ng_py_door_open(doors[i], on_address) < 0)
 			return -1;
-	if (ng_py_arrivals_init() < 0 || init_door() < 0)
+	if (ng_py_arrivals_init() < 0 || ng_py_door_open(NG_PY_DOOR_GETNAMEINFO, on_getnameinfo_call) < 0 ||
+	    init_door() < 0)
 		return -1;
 	return PyModule_AddFunctions(module, methods);
 }

@@ -15,6 +15,9 @@
 #include "rules.h"
 #include "run/onlink.h"
 
+#ifndef IPPROTO_UDPLITE
+#define IPPROTO_UDPLITE 136
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -140,8 +143,8 @@ bool ng_py_kind_is_good(int family, int type, int proto)
 		return false;
 	if (kind == SOCK_STREAM)
 		return proto == 0 || proto == IPPROTO_TCP;
-	return kind == SOCK_DGRAM &&
-	       (proto == 0 || proto == IPPROTO_UDP || proto == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6));
+	return kind == SOCK_DGRAM && (proto == 0 || proto == IPPROTO_UDP || proto == IPPROTO_UDPLITE ||
+				      proto == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6));
 }
 
 struct ng_flow ng_py_flow_of(const struct ng_py_socket *socket, uint8_t call)
@@ -297,7 +300,7 @@ int ng_py_judge_flow(const char *call, const char *api, const struct ng_py_socke
 	return refuse_flow(call, api, socket, flow, &verdict, host);
 }
 
-int ng_py_judge_name(const char *api, const char *name)
+int ng_py_judge_name(const char *api, const char *name, int family)
 {
 	struct ng_py_attempt attempt = {
 		.call = "resolve",
@@ -308,7 +311,7 @@ int ng_py_judge_name(const char *api, const char *name)
 		.why = "no whitelist entry has this name",
 	};
 
-	if (ng_py_name_may_be_asked(name) || ng_py_is_temporarily_allowed())
+	if (ng_py_name_may_be_asked(name, family) || ng_py_is_temporarily_allowed())
 		return 0;
 	if (ng_py_profile() == NG_PROFILE_LOCAL)
 		attempt.reason = NG_REASON_NOT_LOCAL;

@@ -9,6 +9,7 @@
  * table under the lock of rules.h; when it is full the oldest goes.
  */
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,6 +20,7 @@
 #include "run/onlink.h"
 
 #define HOSTS_PATH "/etc/hosts"
+#define HOSTS_LINES_MAX 65536
 
 struct admitted {
 	char name[NG_NAME_MAX];
@@ -66,13 +68,10 @@ static bool is_listed(const char *name)
 	return false;
 }
 
-/* With the lock held: may this machine be reached at all? */
-static bool is_machine_reached(void)
+/* With the lock held: does an entry by address allow anything to it? */
+static bool is_reached(const uint8_t addr[static 16])
 {
-	static const uint8_t loopbacks[2][16] = { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 }, { [15] = 1 } };
-	const struct ng_app app = ng_py_rules_app();
-
-	if (app.profile != NG_PROFILE_OFFLINE || (app.flags & NG_APP_LOOPBACK))
+	if ((ng_py_rules_app().flags & NG_APP_LOOPBACK) && ng_address_class(addr, 0) == NG_CLASS_MACHINE)
 		return true;
 	for (unsigned i = 0; i < ng_py_rules_count(); i++) {
 		const struct ng_py_rule *rule = ng_py_rule_at(i);
@@ -80,14 +79,23 @@ static bool is_machine_reached(void)
 		for (unsigned j = 0; j < rule->n_allow; j++) {
 			struct ng_flow flow = { .port = rule->allow[j].port_first, .proto = rule->allow[j].proto };
 
-			for (unsigned k = 0; k < 2; k++) {
-				memcpy(flow.addr, loopbacks[k], 16);
-				if (ng_allow_matches_(&rule->allow[j], &flow))
-					return true;
-			}
+			memcpy(flow.addr, addr, 16);
+			if (ng_allow_matches_(&rule->allow[j], &flow))
+				return true;
 		}
 	}
 	return false;
+}
+
+/* With the lock held: may this machine be reached at all? */
+static bool is_machine_reached(void)
+{
+	static const uint8_t loopbacks[2][16] = { { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 }, { [15] = 1 } };
+	const struct ng_app app = ng_py_rules_app();
+
+	if (app.profile != NG_PROFILE_OFFLINE)
+		return true;
+	return is_reached(loopbacks[0]) || is_reached(loopbacks[1]);
 }
 
 struct wanted_host {
@@ -114,7 +122,36 @@ static bool is_in_hosts(const char *name, const uint8_t *addr)
 	return wanted.is_found;
 }
 
-bool ng_py_name_may_be_asked(const char *name)
+/* A name that the administrator gave to a whitelisted address (this one, or NULL: any of the family), this machine's
+ * own for one: its lookup ends in /etc/hosts. The launcher's reader leaves out 127.0.0.0/8, which is what this is
+ * about. */
+static bool is_reached_by_hosts(const char *name, int family, const uint8_t *wanted)
+{
+	FILE *file = fopen(HOSTS_PATH, "re");
+	char line[1024], normal[NG_NAME_MAX], *rest = NULL;
+	bool is_found = false;
+
+	for (unsigned n = 0; file && !is_found && n < HOSTS_LINES_MAX && fgets(line, sizeof(line), file); n++) {
+		const char *word;
+		uint8_t addr[16];
+
+		line[strcspn(line, "#")] = '\0';
+		word = strtok_r(line, " \t\r\n", &rest);
+		if (!word || !ng_py_numeric(word, addr) || (wanted && memcmp(addr, wanted, 16) != 0) ||
+		    (family != AF_UNSPEC && family != (strchr(word, ':') ? AF_INET6 : AF_INET)))
+			continue;
+		while (!is_found && (word = strtok_r(NULL, " \t\r\n", &rest)))
+			is_found = ng_name_normal(word, normal) && strcmp(normal, name) == 0;
+		ng_py_rules_lock();
+		is_found = is_found && is_reached(addr);
+		ng_py_rules_unlock();
+	}
+	if (file)
+		fclose(file);
+	return is_found;
+}
+
+bool ng_py_name_may_be_asked(const char *name, int family)
 {
 	const bool is_local = ng_py_profile() != NG_PROFILE_OFFLINE;
 	char normal[NG_NAME_MAX];
@@ -127,7 +164,8 @@ bool ng_py_name_may_be_asked(const char *name)
 	ng_py_rules_lock();
 	result = ng_name_is_localhost(normal) ? is_machine_reached() : is_listed(normal);
 	ng_py_rules_unlock();
-	return result || (is_local && (ng_name_is_local(normal) || is_in_hosts(normal, NULL)));
+	return result || (is_local && (ng_name_is_local(normal) || is_in_hosts(normal, NULL))) ||
+	       is_reached_by_hosts(normal, family, NULL);
 }
 
 /* --- the addresses --- */
@@ -210,7 +248,8 @@ static bool may_mean(const char *name, const uint8_t addr[static 16])
 	case NG_REACH_LOCAL:
 		return ng_py_profile() != NG_PROFILE_OFFLINE || ng_name_is_local(name) || is_in_hosts(name, addr);
 	case NG_REACH_NEVER:
-		return is_in_hosts(name, addr) && ng_address_class(addr, 0) == NG_CLASS_LAN;
+		return (is_in_hosts(name, addr) && ng_address_class(addr, 0) == NG_CLASS_LAN) ||
+		       is_reached_by_hosts(name, AF_UNSPEC, addr);
 	}
 	return false;
 }

@@ -27,6 +27,7 @@ static const char *const door_names[NG_PY_DOORS] = {
 	[NG_PY_DOOR_GETADDRINFO] = "getaddrinfo",
 	[NG_PY_DOOR_GETHOSTBYNAME] = "gethostbyname",
 	[NG_PY_DOOR_GETHOSTBYNAME_EX] = "gethostbyname_ex",
+	[NG_PY_DOOR_GETNAMEINFO] = "getnameinfo",
 	[NG_PY_DOOR_FORK_EXEC] = "fork_exec",
 	[NG_PY_DOOR_POSIX_SPAWN] = "posix_spawn",
 	[NG_PY_DOOR_POSIX_SPAWNP] = "posix_spawnp",

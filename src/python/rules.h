@@ -40,9 +40,10 @@ struct ng_verdict ng_py_rules_decide(const struct ng_flow *flow);
 
 /* --- names.c --- */
 
-/* May this name be looked up: is it, or what it is below, on the whitelist, or of this machine or the local network
- * under Local? */
-bool ng_py_name_may_be_asked(const char *name);
+/* May this name be looked up, for addresses of this family or all (AF_UNSPEC): is it, or what it is below, on the
+ * whitelist, or of this machine or the local network under Local, or one that /etc/hosts gives to a whitelisted
+ * address, so that nobody else is asked? */
+bool ng_py_name_may_be_asked(const char *name, int family);
 /* One address of an answer to a name that may be asked. False: the name may not mean it. */
 bool ng_py_name_admit(const char *name, const uint8_t addr[static 16]);
 /* Is it an address in one of the forms that need no lookup, such as 127.1 or 0x7f000001? */

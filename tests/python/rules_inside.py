@@ -250,9 +250,9 @@ def p_profiles():
 
 
 def p_kinds():
-    """sockets of other kinds than TCP, UDP and ping do not exist for blocked code; AF_UNIX, socketpair and pipes do"""
+    """sockets of other kinds than TCP, UDP, UDP-Lite and ping do not exist for blocked code; AF_UNIX, socketpair and pipes do"""
     kinds = [(socket.AF_INET, socket.SOCK_RAW, 1), (socket.AF_INET, socket.SOCK_STREAM, 262), (socket.AF_PACKET, socket.SOCK_RAW, 0),
-             (socket.AF_INET, socket.SOCK_SEQPACKET, 132), (socket.AF_INET, socket.SOCK_DGRAM, 136), (40, socket.SOCK_STREAM, 0), (31, socket.SOCK_RAW, 0),
+             (socket.AF_INET, socket.SOCK_SEQPACKET, 132), (40, socket.SOCK_STREAM, 0), (31, socket.SOCK_RAW, 0),
              (29, socket.SOCK_RAW, 1), (socket.AF_NETLINK, socket.SOCK_RAW, 12)]
     for profile in ("offline", "local"):
         with rules("0.0.0.0/1", profile=profile):
@@ -270,6 +270,11 @@ def p_kinds():
                 server.accept()[0].close()
             socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close()
             assert socket.if_nameindex()
+    with rules("127.0.0.1"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136) as made:
+        refused(made.sendto, b"x", ("203.0.113.9", 9))
+        refused(made.sendmsg, [b"x"], [], 0, ("203.0.113.9", 9))
+        refused(made.connect, ("203.0.113.9", 9))
+        made.connect(SERVER.address)
 
 
 def p_temporary():
@@ -424,6 +429,41 @@ def p_lookups():
         equal(socket.gethostbyname("LOCALHOST"), LOOPBACK)
         with socket.socket() as made:
             made.connect(("localhost", SERVER.port))
+        equal(socket.getnameinfo(("203.0.113.9", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV), ("203.0.113.9", "80"))
+        refused(socket.getnameinfo, ("203.0.113.9", 80), socket.NI_NUMERICSERV)
+
+
+def p_hosts():
+    """a name that /etc/hosts gives to a whitelisted address, such as this machine's own, is found there; nobody is asked for another family"""
+    with open("/etc/hosts", encoding="utf-8") as file:
+        lines = [line.partition("#")[0].split() for line in file]
+    names = [(name, line[0]) for line in lines if line and line[0].startswith("127.") for name in line[1:]
+             if name != "localhost" and not name.endswith(".localdomain")]
+    if not names:
+        return "/etc/hosts has no name of 127.0.0.0/8 but localhost"
+    name, address = names[0]
+    with rules("127.0.0.0/8"):
+        equal(socket.gethostbyname(name), address)
+        assert address in [entry[4][0] for entry in socket.getaddrinfo(name, 80)]
+        if not any(name in line[1:] and ":" in line[0] for line in lines):
+            refused(socket.getaddrinfo, name, 80, socket.AF_INET6)
+    with rules("10.0.0.0/8"):
+        refused(socket.gethostbyname, name)
+        refused(socket.getaddrinfo, name, 80)
+    return None
+
+
+def p_client_of_its_own():
+    """a client of the library that was given a connection of its own, as tests do it, is left alone; with a real one it is refused"""
+    import http.client  # pylint: disable=import-outside-toplevel
+    with rules("127.0.0.1"):
+        client = http.client.HTTPConnection("example.org")
+        client._create_connection = lambda *args: socket.create_connection(SERVER.address)  # pylint: disable=protected-access
+        client.request("GET", "/")
+        client.close()
+        SERVER.drain()
+        refused(http.client.HTTPConnection("example.org").request, "GET", "/")
+        refused(http.client.HTTPConnection("203.0.113.9").request, "GET", "/")
 
 
 def p_same_errors():
@@ -462,7 +502,9 @@ def p_descriptors():
             refused(socket.fromfd, made.fileno(), socket.AF_INET, socket.SOCK_STREAM)
             refused(made.dup)
             os.fstat(received)
+            refused(socket.socket, 43, 99, 7, received)  # what is said of it counts for nothing
         with rules("127.0.0.1"):
+            equal(socket.socket(43, 99, 7, received).detach(), received)
             socket.socket(fileno=received).close()
         one.close()
         other.close()
