@@ -286,23 +286,24 @@ static void say_failed(char error[static 512], const char *step, int number)
 	snprintf(error, 512, "The command was not started: %s failed (%s).", step, strerror(number));
 }
 
+static int map_for_init(struct ng_confined *ret, char error[static 512])
+{
+	const struct ng_init_message go = { .type = NG_INIT_GO };
+	int result = map_all_ids(ret->init_pid);
+
+	if (result < 0)
+		say_failed(error, init_steps[1], -result);
+	else
+		ng_message_send(ret->init_fd, &go, sizeof go, NULL, 0);
+	return result;
+}
+
 /* 0, or negative errno with a sentence in `error`. */
-static int await_init(struct start *start, struct ng_confined *ret, char error[static 512])
+static int await_init(struct ng_confined *ret, char error[static 512])
 {
 	struct ng_init_message told = { 0 };
-	int fds[2], result;
-
-	if (start->rung == 'A' && start->is_root) {
-		const struct ng_init_message go = { .type = NG_INIT_GO };
-
-		result = map_all_ids(ret->init_pid);
-		if (result < 0) {
-			say_failed(error, init_steps[1], -result);
-			return result;
-		}
-		ng_message_send(ret->init_fd, &go, sizeof go, NULL, 0);
-	}
-	result = ng_message_receive(ret->init_fd, &told, sizeof told, fds, 2, NULL, 0);
+	int fds[2];
+	int result = ng_message_receive(ret->init_fd, &told, sizeof told, fds, 2, NULL, 0);
 	ret->stub_udp = fds[0];
 	ret->stub_tcp = fds[1];
 	if (result < 0 || told.a) {
@@ -355,7 +356,8 @@ static int start_at(char rung, const struct ng_run_options *options, const sigse
 {
 	struct start start = { .options = options, .mask = mask, .rung = rung, .uid = geteuid(), .gid = getegid() };
 	const int yes = 1;
-	int init_pair[2], command_pair[2], result;
+	int init_pair[2], command_pair[2], result, command_result;
+	char command_error[512] = "";
 	ng_auto_fd init_child = -1, command_child = -1;
 
 	*ret = (struct ng_confined){
@@ -387,8 +389,16 @@ static int start_at(char rung, const struct ng_run_options *options, const sigse
 	}
 	close(ng_steal_fd(&init_child));
 	close(ng_steal_fd(&command_child));
-	result = await_init(&start, ret, error);
-	return result < 0 ? result : await_command(ret, error);
+	result = rung == 'A' && start.is_root ? map_for_init(ret, error) : 0;
+	if (result < 0)
+		return result;
+	/* What init says comes before, and is read after: to be woken for each would cost more. If init fails there
+	 * is no command, and what that says is the end of its socket. */
+	command_result = await_command(ret, command_error);
+	result = await_init(ret, error);
+	if (result == 0 && command_result < 0)
+		memcpy(error, command_error, sizeof command_error);
+	return result < 0 ? result : command_result;
 }
 
 void ng_confine_done(struct ng_confined *confined)

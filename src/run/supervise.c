@@ -33,11 +33,9 @@
 
 struct loop {
 	struct ng_run *run;
-	struct ng_confined *confined;
 	int signals;
 	int status;     /* wait status of the command, once has_ended */
 	bool has_ended; /* the command, or what it ran in */
-	int exec_error; /* errno of execve(), or 0 */
 	int64_t flush_ms;
 };
 
@@ -237,16 +235,6 @@ static void regularly(struct loop *loop)
 	}
 }
 
-static void exec_ready(struct loop *loop)
-{
-	int error = 0;
-
-	if (recv(loop->confined->command_fd, &error, sizeof error, MSG_DONTWAIT) == sizeof error)
-		loop->exec_error = error;
-	close(loop->confined->command_fd);
-	loop->confined->command_fd = -1;
-}
-
 static void dispatch(struct loop *loop, const struct epoll_event *event)
 {
 	struct ng_run *run = loop->run;
@@ -263,9 +251,6 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 			if (run->stubs[i])
 				ng_stub_work(run->stubs[i]);
 		}
-		break;
-	case NG_EPOLL_EXEC:
-		exec_ready(loop);
 		break;
 	default:
 		ng_broker_pending_ready(run->broker, event->data.u64);
@@ -297,16 +282,25 @@ static int turn(struct loop *loop)
 	return 0;
 }
 
-static int exit_status(const struct loop *loop)
+/* Read only now: whether execve() went well is of no use before the end, and to be woken for it costs the command time
+ * while it starts. */
+static int exec_error_of(const struct ng_confined *confined)
 {
-	if (loop->exec_error)
-		return loop->exec_error == ENOENT ? 127 : 126;
+	int error = 0;
+
+	return recv(confined->command_fd, &error, sizeof error, MSG_DONTWAIT) == sizeof error ? error : 0;
+}
+
+static int exit_status(const struct loop *loop, const struct ng_run_end *end)
+{
+	if (end->exec_error)
+		return end->exec_error == ENOENT ? 127 : 126;
 	return WIFSIGNALED(loop->status) ? 128 + WTERMSIG(loop->status) : WEXITSTATUS(loop->status);
 }
 
-int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end)
+int ng_supervise(struct ng_run *run, const struct ng_confined *confined, struct ng_run_end *ret_end)
 {
-	struct loop loop = { .run = run, .confined = confined, .flush_ms = now_ms() };
+	struct loop loop = { .run = run, .flush_ms = now_ms() };
 	const bool has_init = run->init_fd >= 0; /* and thereby a command that is ours to pass signals to */
 	ng_auto_fd signals = has_init ? open_signals() : -1;
 	int result = has_init && signals < 0 ? -errno : 0;
@@ -316,18 +310,12 @@ int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run
 		result = watch(run->epoll, signals, NG_EPOLL_SIGNAL);
 	if (result == 0 && has_init)
 		result = watch(run->epoll, run->init_fd, NG_EPOLL_INIT);
-	if (result == 0)
-		result = watch(run->epoll, confined->command_fd, NG_EPOLL_EXEC);
-	if (result == 0)
-		result = ng_confine_go(confined);
 	while (result == 0 && !loop.has_ended)
 		result = turn(&loop);
 	if (result < 0)
 		return result;
-	if (confined->command_fd >= 0)
-		exec_ready(&loop);
-	*ret_end = (struct ng_run_end){ .exec_error = loop.exec_error };
-	if (!loop.exec_error && WIFSIGNALED(loop.status))
+	*ret_end = (struct ng_run_end){ .exec_error = exec_error_of(confined) };
+	if (!ret_end->exec_error && WIFSIGNALED(loop.status))
 		ret_end->signal = WTERMSIG(loop.status);
-	return exit_status(&loop);
+	return exit_status(&loop, ret_end);
 }

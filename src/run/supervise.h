@@ -19,7 +19,6 @@
 #define NG_EPOLL_SIGNAL 2
 #define NG_EPOLL_INIT 3
 #define NG_EPOLL_STUB 4
-#define NG_EPOLL_EXEC 5
 #define NG_EPOLL_PENDING 16
 
 #define NG_RUN_STUBS 2
@@ -61,9 +60,9 @@ struct ng_run_end {
 	int signal;     /* that ended it, or 0 */
 };
 
-/* Lets the command go and serves it until it has ended; without an init, until nobody uses the filter. Signals must be
- * blocked. Its exit status as a shell has it, and the rest in *ret_end; or negative errno: the loop itself failed, end
- * what is inside. */
-int ng_supervise(struct ng_run *run, struct ng_confined *confined, struct ng_run_end *ret_end);
+/* Serves the command, which goes already (ng_confine_go()), until it has ended; without an init, until nobody uses the
+ * filter. Signals must be blocked. Its exit status as a shell has it, and the rest in *ret_end; or negative errno: the
+ * loop itself failed, end what is inside. */
+int ng_supervise(struct ng_run *run, const struct ng_confined *confined, struct ng_run_end *ret_end);
 
 #endif
