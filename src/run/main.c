@@ -250,14 +250,12 @@ static int supervise(const struct ng_run_options *options, struct ng_record *rec
 		.init_pid = confined->init_pid,
 		.command_pid = confined->command_pid,
 	};
-	const bool has_command = confined->init_fd >= 0;
 	struct ng_run_end end = { 0 };
-	/* While it starts we get ready: what it calls meanwhile waits. */
-	int status = has_command ? ng_confine_go(confined) : 0;
+	int status = open_parts(&run, confined);
 
+	/* Not earlier, though it would save time: what --allow-unix names, and the machine's name servers, are what
+	 * they were before the command could change a file. */
 	if (status == 0)
-		status = open_parts(&run, confined);
-	if (status == 0 && !has_command)
 		status = ng_confine_go(confined);
 	/* A process that runs already may outlive its terminal, and its supervisor with it. */
 	leave_pipes(options->task == NG_RUN_SUPERVISE && !options->policy.is_dry_run);
