@@ -261,19 +261,29 @@ class Folder:
             self.error = error
 
 
+def _is_file_or_none(path):
+    try:
+        return os.stat(path).st_mode & 0o170000 == 0o100000
+    except FileNotFoundError:
+        return True
+
+
 def write_whole(path, data, mode=0o644):
-    """Beside it first, then in its place. OSError leaves nothing behind."""
-    beside = f"{path}.{os.getpid()}.new"
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    """Beside it first, then in its place. OSError leaves nothing behind. What is no file (/dev/null, a pipe) is written to."""
+    is_file = _is_file_or_none(path)
+    beside = f"{path}.{os.getpid()}.new" if is_file else path
+    fd = os.open(beside, os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW if is_file else 0), mode)
     try:
         try:
             while data:
                 data = data[os.write(fd, data):]
         finally:
             os.close(fd)
-        os.rename(beside, path)
+        if is_file:
+            os.rename(beside, path)
     except OSError:
-        os.unlink(beside)
+        if is_file:
+            os.unlink(beside)
         raise
 
 
