@@ -170,11 +170,13 @@ def compare(tap, works):
                     file.write("print('shadow')\n")
             expect_equal(work.run(["{folder}/nosite.py"], before=[*WRAPPER, "--log", log, "--"], cwd=folder),
                          (0, f"{work.folder} ['{work.folder}/nosite.py']\n", ""), f"{work.name}: a script elsewhere")
-    with tap.point(f"all of them are as without it under --strict and with records, too ({works[0].name})"):
-        wrapper = ("--strict", "--log", os.path.join(works[0].top, "log"), "--log-dir", works[0].top)
-        told = [(name, difference(*both(works[0], words, how, *wrapper))) for name, words, how in PROGRAMS
-                if name != "descriptors"]  # the log has one
-        expect(not any(one for _, one in told), "\n".join(f"{name}: {one}" for name, one in told if one))
+    for what, wrapper, but in (
+            ("--strict and with records", ["--strict", "--log", os.path.join(works[0].top, "log"), "--log-dir", works[0].top],
+             "descriptors"),  # the log has one
+            ("--strict with --allow", ["--strict", "--allow", "127.0.0.1"], None)):
+        with tap.point(f"all of them are as without it under {what} ({works[0].name})"):
+            told = [(name, difference(*both(works[0], words, how, *wrapper))) for name, words, how in PROGRAMS if name != but]
+            expect(not any(one for _, one in told), "\n".join(f"{name}: {one}" for name, one in told if one))
     with tap.point("the comparison finds a wrapper out that is written in Python"):
         scripts = [(words, how) for _, words, how in PROGRAMS if words[0].endswith(".py")]
         found = sum(both(works[0], words, how)[0] != runpy_instead(works[0], words, how) for words, how in scripts)
@@ -288,6 +290,10 @@ def blocking(tap, work):
         expect_equal(run("--allow", f"127.0.0.1:{int(server.port) ^ 1}/tcp"), refused, "--allow with another port")
     with tap.point("with --profile local it is reached"):
         expect_equal(run("--profile", "local"), reached, "local")
+    with tap.point("--strict blocks it, and holds to --allow"):
+        expect(run("--strict") in (refused, (9, "PermissionError\n")), "--strict")  # the kernel's own may come first
+        expect_equal(run("--strict", "--allow", "127.0.0.1"), reached, "--strict --allow")
+        expect_equal(run("--strict", "--allow", f"127.0.0.1:{int(server.port) ^ 1}/tcp"), refused, "--strict with another port")
     with tap.point("a module, -c and standard input are blocked likewise"):
         expect_equal(run("--profile", "offline", words=("-m", "connect")), refused, "-m")
         expect_equal(run("--profile", "offline", words=("-c", CONNECT)), refused, "-c")
