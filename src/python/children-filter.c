@@ -68,10 +68,9 @@ PyObject *ng_py_child_pass_filtered(const struct ng_py_child *child, const struc
 
 		if (error || helper.error)
 	{
-		ng_py_child_refuse(child,
-				   "it cannot be confined: netguard run is not installed, and a filter of system "
-				   "calls failed",
-				   "install Network Guard (netguard), or block_network(subprocess=\"allow\")");
+		ng_py_child_refuse(
+			child, "it cannot be confined: netguard run cannot do it, and a filter of system calls failed",
+			"install Network Guard (netguard), or block_network(subprocess=\"allow\")");
 		return NULL;
 	}
 	if (!helper.result)

@@ -6,12 +6,16 @@
  */
 #include "children.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -56,6 +60,78 @@ const char *ng_py_launcher(void)
 {
 	pthread_once(&launcher_once, find_launcher);
 	return *launcher_path ? launcher_path : NULL;
+}
+
+/* The launcher's other verbs are netguard's; netguard-run has none (src/run/main.c). */
+static bool has_verbs(const char *launcher)
+{
+	return strcmp(strrchr(launcher, '/') + 1, "netguard-run") != 0;
+}
+
+static pthread_once_t rung_once = PTHREAD_ONCE_INIT;
+static char rung; /* what it says it can have here, or 0 */
+
+/* What it prints ends the pipe; a process that is not ours to wait for any more has said it, too. */
+static void read_rung(int fd, pid_t pid)
+{
+	static const char key[] = "\"rung\":\"";
+	char said[512];
+	size_t n = 0;
+	ssize_t more;
+	const char *found;
+
+	while (n < sizeof said - 1 &&
+	       ((more = read(fd, said + n, sizeof said - 1 - n)) > 0 || (more < 0 && errno == EINTR)))
+		n += more > 0 ? (size_t)more : 0;
+	said[n] = '\0';
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	found = strstr(said, key);
+	if (found)
+		rung = found[sizeof key - 1];
+}
+
+static void ask_rung(void)
+{
+	char *const argv[] = { launcher_path, has_verbs(launcher_path) ? "run" : "--probe",
+			       has_verbs(launcher_path) ? "--probe" : NULL, NULL };
+	char *const environment[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	int ends[2], error;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	posix_spawn_file_actions_init(&actions);
+	error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	error = error ? error : posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	error = error ? error : posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	error = error ? error : posix_spawn(&pid, launcher_path, &actions, NULL, argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (!error)
+		read_rung(ends[0], pid);
+	close(ends[0]);
+}
+
+/* Inside of another launcher it can have a filter only: enough where nothing is let through. Asked where something is,
+ * and once: it takes some milliseconds. */
+int ng_py_launcher_can_hold(const struct ng_py_child *child)
+{
+	PyObject *entries;
+	bool lets_through;
+
+	if (!ng_py_launcher())
+		return 0;
+	entries = ng_py_allow_list();
+	if (!entries)
+		return -1;
+	lets_through = child->profile == NG_PROFILE_LOCAL || PyList_GET_SIZE(entries);
+	Py_DECREF(entries);
+	if (!lets_through)
+		return 1;
+	pthread_once(&rung_once, ask_rung);
+	return rung == 'A' || rung == 'B';
 }
 
 /* --- its command line --- */
@@ -114,7 +190,7 @@ static int add_options(PyObject *list, const struct ng_py_child *child, const ch
 {
 	const char *argv0 = PyTuple_GET_SIZE(child->argv) ? PyBytes_AS_STRING(PyTuple_GET_ITEM(child->argv, 0)) : "";
 
-	if (add(list, child->profile == NG_PROFILE_OFFLINE ? "--offline" : "--local") < 0 ||
+	if (add(list, child->profile == NG_PROFILE_LOCAL ? "--local" : "--offline") < 0 ||
 	    add(list, "--end-as-command") < 0)
 		return -1;
 	if (*keep && add_pair(list, "--keep-fd", keep) < 0)
@@ -127,17 +203,16 @@ static int add_options(PyObject *list, const struct ng_py_child *child, const ch
 
 PyObject *ng_py_child_launch(const struct ng_py_child *child, const char *keep, char ret_why[static 128])
 {
-	const char *launcher = ng_py_launcher(), *name = strrchr(launcher, '/') + 1;
+	const char *launcher = ng_py_launcher();
 	PyObject *list = PyList_New(0), *tuple = NULL;
 	bool is_cut = false;
 
-	/* netguard has other verbs; netguard-run has not (src/run/main.c). */
-	if (list && add(list, launcher) == 0 && (strcmp(name, "netguard-run") == 0 || add(list, "run") == 0) &&
+	if (list && add(list, launcher) == 0 && (!has_verbs(launcher) || add(list, "run") == 0) &&
 	    add_options(list, child, keep, &is_cut) == 0 && add_command(list, child) == 0)
 		tuple = PyList_AsTuple(list);
 	Py_XDECREF(list);
 	snprintf(ret_why, 128, "it is confined by netguard run %s%s",
-		 child->profile == NG_PROFILE_OFFLINE ? "--offline" : "--local",
+		 child->profile == NG_PROFILE_LOCAL ? "--local" : "--offline",
 		 is_cut ? "; the launcher takes 32 names and 32 addresses, the rest of the whitelist is left out" : "");
 	return tuple;
 }
@@ -280,7 +355,7 @@ static PyObject *block_text(const struct ng_py_child *child, PyObject *line)
 			"[_netguard.add_whitelist(entry) for entry in %A]; _netguard.profile('%s'); "
 			"del _netguard\n%U",
 			place, modes[ng_py_children()], entries,
-			child->profile == NG_PROFILE_OFFLINE ? "offline" : "local", text);
+			child->profile == NG_PROFILE_LOCAL ? "local" : "offline", text);
 	if (all)
 		bytes = PyUnicode_EncodeFSDefault(all);
 	Py_XDECREF(entries);

@@ -65,6 +65,8 @@ void ng_py_child_note(const struct ng_py_child *child, const char *why)
 
 enum ng_py_way ng_py_child_way(const struct ng_py_child *child)
 {
+	int can_hold;
+
 	switch (ng_py_children()) {
 	case NG_PY_CHILDREN_ALLOW:
 		ng_py_child_note(child, "children are allowed (subprocess=\"allow\")");
@@ -78,7 +80,8 @@ enum ng_py_way ng_py_child_way(const struct ng_py_child *child)
 	}
 	if (ng_py_is_strict())
 		return NG_PY_WAY_OWN_FILTER;
-	return ng_py_launcher() ? NG_PY_WAY_LAUNCHER : NG_PY_WAY_NEW_FILTER;
+	can_hold = ng_py_launcher_can_hold(child);
+	return can_hold < 0 ? NG_PY_WAY_REFUSED : can_hold ? NG_PY_WAY_LAUNCHER : NG_PY_WAY_NEW_FILTER;
 }
 
 int ng_py_child_note_filter(const struct ng_py_child *child, enum ng_py_way way)
@@ -87,11 +90,16 @@ int ng_py_child_note_filter(const struct ng_py_child *child, enum ng_py_way way)
 
 	if (ng_py_child_keep(child, keep) < 0)
 		return -1;
-	ng_py_child_note(child,
-			 way == NG_PY_WAY_OWN_FILTER
-				 ? "it has the filter of this process"
-				 : "it has a filter that lets no address through, the whitelist neither: netguard "
-				   "run is not installed");
+	if (way == NG_PY_WAY_OWN_FILTER)
+		ng_py_child_note(child, "it has the filter of this process");
+	else if (ng_py_launcher())
+		ng_py_child_note(child,
+				 "it has a filter that lets no address through, the whitelist neither: netguard run "
+				 "cannot do more inside of another");
+	else
+		ng_py_child_note(child,
+				 "it has a filter that lets no address through, the whitelist neither: netguard run "
+				 "is not installed");
 	return 0;
 }
 

@@ -75,6 +75,8 @@ int ng_py_child_keep(const struct ng_py_child *child, char ret_keep[static NG_PY
 
 /* The launcher's path, or NULL; looked for once in a process. */
 const char *ng_py_launcher(void);
+/* Is it there, and can it hold a child to the rules of now? 1, 0; -1 with an exception. */
+int ng_py_launcher_can_hold(const struct ng_py_child *child);
 /* The command line of the child in the launcher, a tuple of bytes whose first is the launcher, and what to record.
  * NULL with an exception. */
 PyObject *ng_py_child_launch(const struct ng_py_child *child, const char *keep, char ret_why[static 128]);
