@@ -20,6 +20,7 @@
 
 #include "entry.h"
 #include "judge.h"
+#include "plain.h"
 #include "rules.h"
 
 /* Of the event's arguments, borrowed; NULL where there are fewer. */
@@ -78,6 +79,23 @@ static int judge_descriptor(int fd)
 	return ng_py_judge_peer("socket", "socket.__new__", fd);
 }
 
+/* A method of the type itself, whatever a class made of it has in its place. */
+static PyObject *call_type(PyObject *self, const char *name)
+{
+	return PyObject_CallMethod((PyObject *)ng_py_socket_type(self), name, "O", self);
+}
+
+/* Not by the argument, which may be a number of another kind. */
+static int descriptor_of(PyObject *self)
+{
+	PyObject *number = call_type(self, "fileno");
+	const int fd = int_of(number);
+
+	Py_XDECREF(number);
+	PyErr_Clear();
+	return fd;
+}
+
 /* _socket.socket.__init__(family, type, proto, fileno): what the descriptor is, and what it is connected to, must be
  * permitted. */
 static int wrap_init(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -95,16 +113,33 @@ static int wrap_init(PyObject *self, PyObject *args, PyObject *kwargs)
 	has_descriptor = had_descriptor;
 	if (result < 0 || !number || !ng_py_is_blocked())
 		return result;
-	result = judge_descriptor(int_of(number));
+	result = judge_descriptor(descriptor_of(self));
 	if (result < 0) { /* the descriptor stays the caller's */
 		PyObject *type, *value, *traceback;
 
 		PyErr_Fetch(&type, &value, &traceback);
-		detached = PyObject_CallMethod(self, "detach", NULL);
+		detached = call_type(self, "detach");
 		Py_XDECREF(detached);
 		PyErr_Clear();
 		PyErr_Restore(type, value, traceback);
 	}
+	return result;
+}
+
+/* Classes that were made of the type before have a copy of its slot. */
+static int replace_below(PyTypeObject *type)
+{
+	PyObject *list = PyObject_CallMethod((PyObject *)&PyType_Type, "__subclasses__", "O", type);
+	int result = list && PyList_Check(list) ? 0 : -1;
+
+	for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list); i++) {
+		PyTypeObject *below = (PyTypeObject *)PyList_GET_ITEM(list, i);
+
+		if (below->tp_init == original_init)
+			below->tp_init = wrap_init;
+		result = replace_below(below);
+	}
+	Py_XDECREF(list);
 	return result;
 }
 
@@ -123,7 +158,7 @@ static int replace_init(PyTypeObject *type)
 		type->tp_init = wrap_init;
 	}
 	Py_DECREF(wrapper);
-	return type->tp_init == wrap_init ? 0 : 1;
+	return type->tp_init == wrap_init ? replace_below(type) : 1;
 }
 
 /* --- socket events --- */
@@ -151,6 +186,21 @@ static int on_new(const char *api, PyObject *args)
 	return ng_py_judge_flow("socket", api, &socket, &flow, NULL);
 }
 
+static int refuse_unread(const char *call, const char *api, const struct ng_py_socket *socket)
+{
+	struct ng_py_attempt attempt = {
+		.call = call,
+		.api = api,
+		.family = socket->family,
+		.flow = ng_py_flow_of(socket, NG_CALL_CREATE),
+		.reason = NG_REASON_MALFORMED,
+		.why = "its address cannot be read",
+		.tip = "write the host as str and the port as int",
+	};
+
+	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
+}
+
 /* An event whose second argument is a socket's address. */
 static int judge_address(const char *call, const char *api, uint8_t kind, PyObject *args)
 {
@@ -163,8 +213,8 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 		return 0;
 	if (!is_inet(socket.family))
 		return ng_py_kind_is_good(socket.family, socket.type, socket.proto) ? 0 : refuse_kind(api, &socket);
-	if (!ng_py_target_of(address, &target))
-		return 0;    /* the interpreter refused it before the event, or takes it for no address */
+	if (!ng_py_target_of(address, &target)) /* the interpreter has taken it, and we cannot tell for what */
+		return refuse_unread(call, api, &socket);
 	if (target.has_name) /* only where there is no door: it has been looked up by now */
 		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, socket.family);
 	flow = ng_py_flow_of(&socket, kind);
@@ -383,26 +433,42 @@ static PyObject *resolved(PyObject *address, const char *host, const struct ng_p
 	return result;
 }
 
-/* A name in an address: judged and looked up here, so that the address that is judged is the one that is used. */
+/* A name in an address: judged and looked up here, so that the address that is judged is the one that is used. A new
+ * reference, or NULL. */
+static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socket *socket, PyObject *given)
+{
+	PyObject *plain = ng_py_plain_address(given), *address = plain;
+	struct ng_py_target target;
+
+	if (plain && ng_py_target_of(plain, &target) && target.has_name) {
+		address = NULL;
+		if (ng_py_is_number(target.host) ||
+		    ng_py_judge_name(api_of(call->door), target.host, socket->family) == 0)
+			address = resolved(plain, target.host, socket);
+		Py_DECREF(plain);
+	}
+	return address;
+}
+
 static PyObject *on_address(const struct ng_py_call *call)
 {
 	const Py_ssize_t place = address_place(call);
-	struct ng_py_target target;
 	struct ng_py_socket socket;
 	PyObject *args[8], *address, *result;
 
 	if (!ng_py_is_blocked() || place < 0 || call->n_args > 8 || ng_py_socket_of(call->self, &socket) < 0 ||
-	    !is_inet(socket.family) || !ng_py_target_of(call->args[place], &target) || !target.has_name ||
-	    ng_py_is_temporarily_allowed())
+	    !is_inet(socket.family) || ng_py_is_temporarily_allowed())
 		return ng_py_door_pass(call);
-	if (!ng_py_is_number(target.host) && ng_py_judge_name(api_of(call->door), target.host, socket.family) < 0)
-		return NULL;
-	address = resolved(call->args[place], target.host, &socket);
+	address = settled(call, &socket, call->args[place]);
 	if (!address)
 		return NULL;
-	memcpy(args, call->args, (size_t)call->n_args * sizeof(*args));
-	args[place] = address;
-	result = ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
+	if (address == call->args[place]) {
+		result = ng_py_door_pass(call);
+	} else {
+		memcpy(args, call->args, (size_t)call->n_args * sizeof(*args));
+		args[place] = address;
+		result = ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
+	}
 	Py_DECREF(address);
 	return result;
 }

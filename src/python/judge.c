@@ -69,13 +69,14 @@ static struct {
 	Py_ssize_t family, type, proto;
 } members;
 
+/* The type itself, under all that is made of it: the name alone a class of Python's can have as well. */
 PyTypeObject *ng_py_socket_type(PyObject *object)
 {
 	PyTypeObject *type = Py_TYPE(object);
 
-	while (type && strcmp(type->tp_name, "_socket.socket") != 0)
+	while (type && type->tp_base != &PyBaseObject_Type)
 		type = type->tp_base;
-	return type;
+	return type && strcmp(type->tp_name, "_socket.socket") == 0 ? type : NULL;
 }
 
 static Py_ssize_t offset_of(PyTypeObject *type, const char *name)

@@ -15,6 +15,7 @@
 
 #include "entry.h"
 #include "judge.h"
+#include "plain.h"
 #include "rules.h"
 #include "run/names-private.h"
 #include "run/onlink.h"
@@ -271,21 +272,60 @@ bool ng_py_name_admit(const char *name, const uint8_t addr[static 16])
 
 /* --- the doors --- */
 
-/* Does an answer have to be looked at? Then the name that was asked for: borrowed from the arguments or `buffer`. */
-static bool is_asked(const struct ng_py_call *call, struct ng_py_target *ret_target)
-{
-	PyObject *host = call->n_args > 0 ? call->args[0] : NULL, *pair;
-	bool result;
+/* One lookup through a door: the interpreter gets the very name that is judged, as bytes, so that it encodes nothing.
+ */
+struct lookup {
+	struct ng_py_target target;
+	bool is_looked_at; /* the answer has to be: there is a name, and it is not permitted for the moment */
+};
 
-	if (!host && call->kwargs)
-		host = PyDict_GetItemString(call->kwargs, "host");
-	if (!host || host == Py_None || !ng_py_is_blocked() || ng_py_is_temporarily_allowed())
-		return false;
-	pair = Py_BuildValue("(Oi)", host, 0);
-	result = pair && ng_py_target_of(pair, ret_target) && ret_target->has_name;
+static bool name_of(PyObject *host, struct ng_py_target *ret_target)
+{
+	PyObject *pair = Py_BuildValue("(Oi)", host, 0);
+	const bool result = pair && ng_py_target_of(pair, ret_target) && ret_target->has_name;
+
 	Py_XDECREF(pair);
 	PyErr_Clear();
 	return result;
+}
+
+static PyObject *pass_plain(const struct ng_py_call *call, PyObject *host)
+{
+	PyObject *args[8], *kwargs = NULL, *result = NULL;
+
+	if (call->n_args > 8)
+		return PyErr_Format(PyExc_TypeError, "there are too many arguments");
+	if (call->n_args > 0) {
+		memcpy(args, call->args, (size_t)call->n_args * sizeof(*args));
+		args[0] = host;
+		return ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
+	}
+	kwargs = PyDict_Copy(call->kwargs);
+	if (kwargs && PyDict_SetItemString(kwargs, "host", host) == 0)
+		result = ng_py_door_pass_with(call, NULL, 0, kwargs);
+	Py_XDECREF(kwargs);
+	return result;
+}
+
+/* Makes it. */
+static PyObject *look_up(const struct ng_py_call *call, struct lookup *ret_lookup)
+{
+	PyObject *host = call->n_args > 0 ? call->args[0] : NULL, *plain, *answer;
+
+	ret_lookup->is_looked_at = false;
+	if (!host && call->kwargs)
+		host = PyDict_GetItemString(call->kwargs, "host");
+	if (!host || host == Py_None || !ng_py_is_blocked() || ng_py_is_temporarily_allowed())
+		return ng_py_door_pass(call);
+	plain = ng_py_plain_host(host);
+	if (plain && PyUnicode_Check(plain))
+		Py_SETREF(plain, PyUnicode_AsASCIIString(plain));
+	if (!plain)
+		return NULL;
+	ret_lookup->is_looked_at = name_of(plain, &ret_lookup->target);
+	answer = pass_plain(call, plain);
+	Py_DECREF(plain);
+	return answer;
 }
 
 bool ng_py_is_number(const char *host)
@@ -349,38 +389,36 @@ static PyObject *only_admitted(PyObject *answer, const char *api, const char *na
 
 static PyObject *on_getaddrinfo(const struct ng_py_call *call)
 {
-	struct ng_py_target target;
-	const bool is_looked_at = is_asked(call, &target);
-	PyObject *answer = ng_py_door_pass(call);
+	struct lookup lookup;
+	PyObject *answer = look_up(call, &lookup);
 
-	if (!answer || !is_looked_at || !PyList_Check(answer) || ng_py_is_number(target.host))
+	if (!answer || !lookup.is_looked_at || !PyList_Check(answer) || ng_py_is_number(lookup.target.host))
 		return answer;
-	return only_admitted(answer, "socket.getaddrinfo", target.host, false);
+	return only_admitted(answer, "socket.getaddrinfo", lookup.target.host, false);
 }
 
 static PyObject *on_gethostbyname(const struct ng_py_call *call)
 {
-	struct ng_py_target target;
-	const bool is_looked_at = is_asked(call, &target);
-	PyObject *answer = ng_py_door_pass(call);
+	struct lookup lookup;
+	PyObject *answer = look_up(call, &lookup);
 
-	if (!answer || !is_looked_at || ng_py_is_number(target.host) || text_is_admitted(target.host, answer))
+	if (!answer || !lookup.is_looked_at || ng_py_is_number(lookup.target.host) ||
+	    text_is_admitted(lookup.target.host, answer))
 		return answer;
 	Py_DECREF(answer);
-	return refuse_answer("socket.gethostbyname", target.host);
+	return refuse_answer("socket.gethostbyname", lookup.target.host);
 }
 
 static PyObject *on_gethostbyname_ex(const struct ng_py_call *call)
 {
-	struct ng_py_target target;
-	const bool is_looked_at = is_asked(call, &target);
-	PyObject *answer = ng_py_door_pass(call), *list, *all;
+	struct lookup lookup;
+	PyObject *answer = look_up(call, &lookup), *list, *all;
 
-	if (!answer || !is_looked_at || !PyTuple_Check(answer) || ng_py_is_number(target.host))
+	if (!answer || !lookup.is_looked_at || !PyTuple_Check(answer) || ng_py_is_number(lookup.target.host))
 		return answer;
 	list = PyTuple_GET_ITEM(answer, 2);
 	Py_INCREF(list);
-	list = only_admitted(list, "socket.gethostbyname_ex", target.host, true);
+	list = only_admitted(list, "socket.gethostbyname_ex", lookup.target.host, true);
 	all = list ? Py_BuildValue("(OON)", PyTuple_GET_ITEM(answer, 0), PyTuple_GET_ITEM(answer, 1), list) : NULL;
 	Py_DECREF(answer);
 	return all;
