@@ -20,6 +20,7 @@ class Way:
         process     it starts a program, which is confined and does not raise
         said        judged by what it says: no packet could arrive
         waits       what arrives is turned away and it waits for the next: it ends by an alarm of its own
+        inet        only the Internet counts: to others it may speak
         quiet       it has no error to raise, or hides it
     """
 
@@ -45,6 +46,8 @@ def tcp(proto=0):
 def udp():
     import socket
     s = socket.socket(FAMILY, socket.SOCK_DGRAM); s.settimeout(3); return s
+def came(data):
+    if data != b'knock': raise OSError('it has ended')
 def libc():
     import ctypes
     return ctypes.CDLL(None, use_errno=True)
@@ -58,6 +61,12 @@ def packed(port=7001):
     if FAMILY == socket.AF_INET: return struct.pack('=H', 2) + struct.pack('!H', port) + socket.inet_aton(HOST) + bytes(8)
     return struct.pack('=H', 10) + struct.pack('!HI', port, 0) + socket.inet_pton(10, HOST) + bytes(4)
 """
+
+# What is turned away is not told to a program that waits for it.
+ALARM = "import signal; signal.signal(signal.SIGALRM, lambda *a: 1 / 0); signal.alarm(1); "
+
+# Something must be permitted, so that it can be mistaken for something else.
+WHITELISTED = "import python_blackbox; python_blackbox.add_whitelist('192.168.77.10')"
 
 # What a process of multiprocessing runs is in senders.py, which the test writes.
 MULTIPROCESSING = """
@@ -230,7 +239,7 @@ s = socket.socket(FAMILY, 1, 262)
 s.settimeout(3)
 s.connect((HOST, 7003))
 talk(s)""", kinds="kind"),
-    Way("UDP-Lite", "import socket; socket.socket(FAMILY, 2, 136).sendto(b'x', (HOST, 7001))", kinds="kind"),
+    Way("UDP-Lite", "import socket; socket.socket(FAMILY, 2, 136).sendto(b'x', (HOST, 7001))"),
     Way("SCTP", """
 import socket
 s = socket.socket(FAMILY, 1, 132)
@@ -385,17 +394,10 @@ class Server(socketserver.TCPServer):
     timeout = 3
 s = Server(('', 7100), socketserver.StreamRequestHandler)
 s.handle_request()""", kinds="reached quiet"),
-    Way("accept on a socket that listened before", """
-import signal
-signal.signal(signal.SIGALRM, lambda *a: 1 / 0)
-signal.alarm(1)
-s.accept()""", """
+    Way("accept on a socket that listened before", ALARM + "s.accept()", """
 import socket
-s = socket.socket(FAMILY)
-s.setsockopt(1, 2, 1)
-s.bind(('', 7100))
-s.listen()
-s.settimeout(3)""", kinds="reached said waits"),
+s = socket.socket(FAMILY); s.setsockopt(1, 2, 1); s.bind(('', 7100)); s.listen(); s.settimeout(3)""",
+        kinds="reached said waits"),
     Way("the kernel's answer for a socket that listened before", """
 s.settimeout(1)
 import select
@@ -405,8 +407,14 @@ s = socket.socket(FAMILY)
 s.setsockopt(1, 2, 1)
 s.bind(('', 7100))
 s.listen()""", named="existing", kinds="reached existing quiet"),
-    Way("datagrams that arrive at a socket from before", "if s.recvfrom(10)[0] != b'knock': raise OSError('ended')",
-        "s = udp(); s.bind(('', 7100))", named="existing", kinds="reached existing said"),
+    Way("recvfrom on a socket from before", ALARM + "came(s.recvfrom(10)[0])",
+        "s = udp(); s.bind(('', 7100))", kinds="reached said waits"),
+    Way("recvmsg on a socket from before", ALARM + "came(s.recvmsg(10)[0])",
+        "s = udp(); s.bind(('', 7100))", kinds="reached said waits"),
+    Way("recvfrom_into on a socket from before", ALARM + "b = bytearray(5); s.recvfrom_into(b); came(b)",
+        "s = udp(); s.bind(('', 7100))", kinds="reached said waits"),
+    Way("recv on a socket from before", "came(s.recv(10))", "s = udp(); s.bind(('', 7100))",
+        named="existing", kinds="reached existing said"),
 
     # -- sockets from before, their data -------------------------------------------------------------------------------
     Way("data on a connection from before", "talk(s)", "s = tcp()", named="existing", kinds="existing"),
@@ -557,6 +565,14 @@ assert p.exitcode == 0, 'in the child'""", "def udp_send(): udp().sendto(b'x', (
     Way("multiprocessing, spawn", "send('spawn', 'send')", MULTIPROCESSING, kinds="process"),
     Way("multiprocessing, forkserver", "send('forkserver', 'send')", MULTIPROCESSING, kinds="process"),
     Way("multiprocessing, spawn, and machine code there", "send('spawn', 'send_by_ctypes')", MULTIPROCESSING,
+        named="multiprocessing", kinds="process"),
+    Way("multiprocessing's own line, after a sitecustomize", """
+import subprocess
+os.makedirs(FOLDER + '/evil', exist_ok=True)
+with open(FOLDER + '/evil/sitecustomize.py', 'w') as file:
+    file.write(f"import socket; socket.socket({FAMILY}, 2).sendto(b'x', ({HOST!r}, 7001))")
+line = 'from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=3, pipe_handle=4)'
+subprocess.run([sys.executable, '-c', line, '--multiprocessing-fork'], env={'PYTHONPATH': FOLDER + '/evil'}, stderr=-3)""",
         named="multiprocessing", kinds="process"),
     Way("a process that was started before", r"p.stdin.write(b'\n'); p.stdin.flush(); p.wait()", """
 import subprocess
@@ -727,6 +743,86 @@ try:
     socket.gethostbyaddr(HOST)
 except socket.herror:
     pass""", "import socket", named="memory", kinds="name quiet", needs=("x86_64",)),
+
+    # -- what the module reads and what the interpreter reads ----------------------------------------------------------
+    Way("a port that is no int", """
+class P:
+    def __index__(self): return 7001
+udp().sendto(b'x', (HOST, P()))"""),
+    Way("a port that is no int, connect", """
+class P:
+    def __index__(self): return 7001
+    __int__ = __index__
+s = udp(); s.connect((HOST, P())); s.send(b'x')"""),
+    Way("a class with the name of _socket.socket", """
+import _socket
+class X(_socket.socket): pass
+X.__name__ = '_socket.socket'
+X(FAMILY, 2).sendto(b'x', (HOST, 7001))"""),
+    Way("a class with the name of _socket.socket, and members of that name", """
+import _socket
+class X(_socket.socket): __slots__ = ('family', 'type', 'proto')
+X.__name__ = '_socket.socket'
+X(FAMILY, 2).sendto(b'x', (HOST, 7001))"""),
+    Way("an address in octal, with very many zeros", """
+import socket
+host = '.'.join('0' * 80 + oct(part)[2:] for part in socket.inet_aton('203.0.113.10'))
+socket.socket(2, 2).sendto(b'x', (host, 7001))""", kinds="kind"),
+    Way("a class made of _socket.socket before, of a descriptor", "T(fileno=n).send(b'x')", """
+import _socket
+class T(_socket.socket): pass
+s = tcp(); n = s.detach()"""),
+    Way("a descriptor's number that is no int", "import _socket; _socket.socket(fileno=P()).send(b'x')", """
+s = tcp(); n = s.detach()
+class P:
+    def __index__(self): return n"""),
+    Way("a host as bytearray that the port changes while it is read", """
+H = bytearray(b'192.168.77.10')
+class P:
+    n = 0
+    def __index__(self):
+        P.n += 1
+        H[:] = b'203.0.113.012' if P.n == turn else b'192.168.77.10'  # 012 is ten
+        return 7001
+for turn in range(1, 5):
+    P.n = 0
+    try: udp().sendto(b'x', (H, P()))
+    except Exception: pass
+    H[:] = b'192.168.77.10'""", WHITELISTED, kinds="kind quiet inet"),
+    Way("a codec for host names that answers in turn", """
+import encodings.idna
+class Turn:
+    n = 0
+    def __call__(self, label):
+        self.n += 1
+        return b'203.0.113.10' if self.n % 3 == turn else b'192.168.77.10'
+last = None
+for turn in range(3):
+    encodings.idna.ToASCII = Turn()
+    try: udp().sendto(b'x', ('\xe4', 7001))
+    except Exception as error: last = error""", WHITELISTED, kinds="kind quiet inet"),
+    Way("another codec for host names", """
+import codecs, encodings
+codecs.unregister(encodings.search_function)
+def search(name):
+    if name == 'idna': return codecs.CodecInfo(lambda text, errors='strict': (b'api.example.org', len(text)), None, name='idna')
+    return encodings.search_function(name)
+codecs.register(search)
+import socket
+if socket.getaddrinfo('lan.example.org', 80)[0][4][0] not in ('203.0.113.10', '2001:db8::10'):
+    raise OSError('it is the right one')""", "import python_blackbox; python_blackbox.add_whitelist('lan.example.org')",
+        kinds="name said waits"),
+    Way("a source route by way of a neighbour", """
+import socket
+route = bytes([1, 131, 11, 4]) + socket.inet_aton('192.168.77.1') + socket.inet_aton('203.0.113.10')
+s = socket.socket(2, 2); s.setsockopt(0, 4, route)
+s.sendto(b'x', ('192.168.77.1', 7001))""", "import python_blackbox; python_blackbox.add_whitelist('192.168.77.0/24')",
+        named="options"),
+
+    Way("a device of root's", """
+import fcntl, struct
+fcntl.ioctl(open('/dev/net/tun', 'r+b', 0), 0x400454ca, struct.pack('16sH22x', b'ngtest%d', 0x1001))""",
+        named="root", kinds="said", strict=True),
 
     # -- taking it out again -------------------------------------------------------------------------------------------
     Way("reload of socket", "import importlib, socket; importlib.reload(socket); talk(tcp())"),

@@ -75,7 +75,7 @@ COVERED_BY = {
                                         "ssl over a socket connected before"),
     "lookups": lambda way: way.name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo"),
     "names": lambda way: way.name in ("connect to a name", "bind to a name", "sendto to a name", "sendmsg to a name"),
-    "accept": lambda way: way.name == "accept on a socket that listened before",
+    "arrivals": lambda way: way.is_a("waits") and way.is_a("reached"),
     "descriptors": lambda way: "fileno" in way.name,
     "children": lambda way: way.is_a("process"),
     "native": lambda way: way.named in ("native", "ctypes", "io_uring"),  # this and the next: under strict
@@ -185,9 +185,10 @@ class WayLab(RunLab):
 class Result:
     def __init__(self, program, packets):
         self.said, self.told, self.packets = program.said, program.told, packets
+        self.peers = ("inet",) if program.way.is_a("inet") else ("lan", "inet")
 
     def has_arrived(self):
-        return any(self.packets.programs(peer) for peer in self.packets.by_peer)
+        return any(self.packets.programs(peer) for peer in self.peers)
 
     def __repr__(self):
         return f"it said {self.said!r}; packets {self.packets}"
@@ -224,7 +225,7 @@ class Suite:
         """{way: Result}, several at once as long as nothing arrives."""
         found, together = {}, []
         for way in ways:
-            if way.is_a("reached") or way.named:
+            if way.is_a("reached") or way.is_a("inet") or way.named:
                 found[way] = self.run_together([way], mode, host, **options)[0]
             else:
                 together.append(way)

@@ -6,19 +6,22 @@ when protection() is called (protection.c). What is not in force is not in "cove
 "not_covered", is a way that tests/python/ways.py goes.
 """
 
+import os
+
 from . import _core
 
 _NAME_DOORS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
 _ADDRESS_DOORS = ("socket.connect", "socket.connect_ex", "socket.bind", "socket.sendto", "socket.sendmsg")
+_ARRIVAL_DOORS = ("socket.accept", "socket.recvfrom", "socket.recvfrom_into", "socket.recvmsg", "socket.recvmsg_into")
 _CHILD_DOORS = ("fork_exec", "posix_spawn", "posix_spawnp", "execv", "execve", "system")
 
 # id -> what it is. Those of the hook, in all threads and interpreters, also through functions taken before.
 _COVERED = {
     "sockets": "connecting, binding and sending to an address with Python's sockets",
-    "kinds": "sockets that confined programs have no use for: raw, packet, VSOCK, MPTCP, SCTP, UDP-Lite",
+    "kinds": "sockets that confined programs have no use for: raw, packet, VSOCK, MPTCP, SCTP",
     "lookups": "looking up names and addresses with the socket module",
     "names": "names in the address of connect(), bind(), sendto() and sendmsg(), before they are looked up",
-    "accept": "connections that arrive at a listening socket are not handed out",
+    "arrivals": "connections and datagrams from where nothing may be reached: accept(), recvfrom(), recvmsg() hand out none",
     "descriptors": "sockets made of a descriptor that is connected to somebody",
     "clients": "http.client, urllib, ftplib, smtplib, imaplib, poplib; ssl over a socket from before",
 }
@@ -41,8 +44,9 @@ _NOT_COVERED = {
     "ctypes": ("system calls and C functions called by ctypes or cffi", "strict"),
     "io_uring": ("io_uring, driven by ctypes or a C library", "strict"),
     "memory": ("code that changes this interpreter's memory (ctypes, /proc/self/mem) can switch the hook off", "strict"),
-    "existing": ("sockets from before: data on connections that were open already, datagrams that arrive, and the kernel's "
+    "existing": ("sockets from before: data on connections that were open already, datagrams read by recv(), and the kernel's "
                  "answers for sockets that listened", "existing=\"shutdown\" or strict"),
+    "options": ("detours that a socket's options choose (source routes), where anything may be reached at all", "strict"),
 }
 _NEVER_COVERED = {
     "received": ("connected sockets that another process hands in over AF_UNIX, used by their number (os.write)", "netguard run"),
@@ -51,8 +55,9 @@ _NEVER_COVERED = {
     "outside": ("other processes of this user (of all users, for root) that are made to act: by debugging, by the files they run",
                 "netguard run"),
 }
-_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves as this one does: the same is not "
-                    "covered there", "strict")
+_ROOT = ("what root can do besides: devices such as /dev/net/tun, interfaces, routes, modules of the kernel", "not being root")
+_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves in their first statement: what runs before "
+                    "it (sitecustomize, PYTHONPATH), and what is not covered here, is not covered there", "strict")
 _NOTHING = ("everything: nothing is blocked", "block_network()")
 
 
@@ -94,7 +99,7 @@ def _by_hook(facts):
     if not facts["hook"]:
         return [], [_entry("hook", "everything Python does: the audit hook does not answer in this interpreter", "a new process")]
     ids = ["sockets", "kinds", "clients"]
-    for name, wanted in (("lookups", _NAME_DOORS), ("names", _ADDRESS_DOORS), ("accept", ("socket.accept",))):
+    for name, wanted in (("lookups", _NAME_DOORS), ("names", _ADDRESS_DOORS), ("arrivals", _ARRIVAL_DOORS)):
         if _open(doors, wanted):
             ids.append(name)
         else:
@@ -125,6 +130,8 @@ def _coverage(facts):
     if supervised:
         covered.append(_entry(*_SUPERVISED))
     not_covered += [_entry(name, *what) for name, what in _NEVER_COVERED.items() if name != "unix" or not supervised]
+    if os.geteuid() == 0:
+        not_covered.append(_entry("root", *_ROOT))
     return covered, not_covered
 
 
