@@ -22,6 +22,7 @@
 #include "judge.h"
 #include "plain.h"
 #include "rules.h"
+#include "strict.h"
 
 /* Of the event's arguments, borrowed; NULL where there are fewer. */
 static PyObject *arg(PyObject *args, Py_ssize_t i)
@@ -42,7 +43,7 @@ static int int_of(PyObject *object)
 	return (int)value;
 }
 
-static int refuse_kind(const char *api, const struct ng_py_socket *socket)
+static int refuse_socket(const char *api, const struct ng_py_socket *socket, const char *why)
 {
 	struct ng_py_attempt attempt = {
 		.call = "socket",
@@ -50,11 +51,16 @@ static int refuse_kind(const char *api, const struct ng_py_socket *socket)
 		.family = socket->family,
 		.flow = ng_py_flow_of(socket, NG_CALL_CREATE),
 		.reason = ng_py_profile() == NG_PROFILE_LOCAL ? NG_REASON_NOT_LOCAL : NG_REASON_OFFLINE,
-		.why = "sockets of this kind are not for confined programs",
+		.why = why,
 		.tip = "allow_temporary()",
 	};
 
 	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
+}
+
+static int refuse_kind(const char *api, const struct ng_py_socket *socket)
+{
+	return refuse_socket(api, socket, "sockets of this kind are not for confined programs");
 }
 
 /* --- a socket out of a descriptor --- */
@@ -182,6 +188,8 @@ static int on_new(const char *api, PyObject *args)
 		return refuse_kind(api, &socket);
 	if (!is_inet(socket.family))
 		return 0;
+	if (ng_py_is_strict() && !ng_py_supervisor()) /* the filter would, in fewer words */
+		return refuse_socket(api, &socket, "the filter of strict=True lets no Internet socket be made");
 	flow = ng_py_flow_of(&socket, NG_CALL_CREATE);
 	return ng_py_judge_flow("socket", api, &socket, &flow, NULL);
 }
@@ -201,15 +209,35 @@ static int refuse_unread(const char *call, const char *api, const struct ng_py_s
 	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
 }
 
+/* An address that has been read. */
+static int judge_target(const char *call, const char *api, uint8_t kind, const struct ng_py_socket *socket,
+			const struct ng_py_target *target)
+{
+	struct ng_flow flow = ng_py_flow_of(socket, kind);
+
+	memcpy(flow.addr, target->addr, 16);
+	if (!*target->host && socket->family == AF_INET) /* 0.0.0.0 */
+		flow.addr[10] = flow.addr[11] = 0xff;
+	flow.port = target->port;
+	return ng_py_judge_flow(call, api, socket, &flow, NULL);
+}
+
+/* What a door has judged and is passing on: the very objects, so that their event has nothing to do. Borrowed. */
+struct judged {
+	PyObject *object, *address;
+};
+
+static _Thread_local struct judged judged;
+
 /* An event whose second argument is a socket's address. */
 static int judge_address(const char *call, const char *api, uint8_t kind, PyObject *args)
 {
 	PyObject *object = arg(args, 0), *address = arg(args, 1);
 	struct ng_py_target target;
 	struct ng_py_socket socket;
-	struct ng_flow flow;
 
-	if (!object || !address || address == Py_None || ng_py_socket_of(object, &socket) < 0)
+	if (!object || !address || address == Py_None || (object == judged.object && address == judged.address) ||
+	    ng_py_socket_of(object, &socket) < 0)
 		return 0;
 	if (!is_inet(socket.family))
 		return ng_py_kind_is_good(socket.family, socket.type, socket.proto) ? 0 : refuse_kind(api, &socket);
@@ -217,12 +245,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 		return refuse_unread(call, api, &socket);
 	if (target.has_name) /* only where there is no door: it has been looked up by now */
 		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, socket.family);
-	flow = ng_py_flow_of(&socket, kind);
-	memcpy(flow.addr, target.addr, 16);
-	if (!*target.host && socket.family == AF_INET) /* 0.0.0.0 */
-		flow.addr[10] = flow.addr[11] = 0xff;
-	flow.port = target.port;
-	return ng_py_judge_flow(call, api, &socket, &flow, NULL);
+	return judge_target(call, api, kind, &socket, &target);
 }
 
 static int on_connect(const char *api, PyObject *args)
@@ -403,12 +426,22 @@ static Py_ssize_t address_place(const struct ng_py_call *call)
 	return call->n_args >= 1 ? 0 : -1;
 }
 
-static const char *api_of(enum ng_py_door door)
+struct method {
+	const char *call, *api;
+	uint8_t kind;
+};
+
+static const struct method *method_of(enum ng_py_door door)
 {
-	return door == NG_PY_DOOR_SENDTO    ? "socket.sendto"
-	       : door == NG_PY_DOOR_SENDMSG ? "socket.sendmsg"
-	       : door == NG_PY_DOOR_BIND    ? "socket.bind"
-					    : "socket.connect";
+	static const struct method sendto = { "sendto", "socket.sendto", NG_CALL_SENDMSG },
+				   sendmsg = { "sendmsg", "socket.sendmsg", NG_CALL_SENDMSG },
+				   bind = { "bind", "socket.bind", NG_CALL_BIND },
+				   connect = { "connect", "socket.connect", NG_CALL_CONNECT };
+
+	return door == NG_PY_DOOR_SENDTO    ? &sendto
+	       : door == NG_PY_DOOR_SENDMSG ? &sendmsg
+	       : door == NG_PY_DOOR_BIND    ? &bind
+					    : &connect;
 }
 
 /* The first address that the name has for this socket, as the method would take it: through the lookup's own door,
@@ -433,19 +466,28 @@ static PyObject *resolved(PyObject *address, const char *host, const struct ng_p
 	return result;
 }
 
-/* A name in an address: judged and looked up here, so that the address that is judged is the one that is used. A new
- * reference, or NULL. */
-static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socket *socket, PyObject *given)
+/* An address is judged here and not at its event, at which CPython has taken hold of memory that it does not always
+ * give back when the event is refused (the data of sendto()). A name is looked up here as well, so that the address
+ * that is judged is the one that is used: that of a name at its event. A new reference, or NULL. */
+static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socket *socket, PyObject *given,
+			 bool *ret_is_judged)
 {
 	PyObject *plain = ng_py_plain_address(given), *address = plain;
+	const struct method *method = method_of(call->door);
 	struct ng_py_target target;
 
-	if (plain && ng_py_target_of(plain, &target) && target.has_name) {
+	*ret_is_judged = false;
+	if (!plain || !ng_py_target_of(plain, &target))
+		return plain;
+	if (target.has_name) {
 		address = NULL;
-		if (ng_py_is_number(target.host) ||
-		    ng_py_judge_name(api_of(call->door), target.host, socket->family) == 0)
+		if (ng_py_is_number(target.host) || ng_py_judge_name(method->api, target.host, socket->family) == 0)
 			address = resolved(plain, target.host, socket);
 		Py_DECREF(plain);
+	} else {
+		*ret_is_judged = true;
+		if (judge_target(method->call, method->api, method->kind, socket, &target) < 0)
+			Py_CLEAR(address);
 	}
 	return address;
 }
@@ -453,15 +495,18 @@ static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socke
 static PyObject *on_address(const struct ng_py_call *call)
 {
 	const Py_ssize_t place = address_place(call);
+	const struct judged before = judged;
 	struct ng_py_socket socket;
 	PyObject *args[8], *address, *result;
+	bool is_judged;
 
 	if (!ng_py_is_blocked() || place < 0 || call->n_args > 8 || ng_py_socket_of(call->self, &socket) < 0 ||
 	    !is_inet(socket.family) || ng_py_is_temporarily_allowed())
 		return ng_py_door_pass(call);
-	address = settled(call, &socket, call->args[place]);
+	address = settled(call, &socket, call->args[place], &is_judged);
 	if (!address)
 		return NULL;
+	judged = is_judged ? (struct judged){ call->self, address } : (struct judged){ NULL, NULL };
 	if (address == call->args[place]) {
 		result = ng_py_door_pass(call);
 	} else {
@@ -469,6 +514,7 @@ static PyObject *on_address(const struct ng_py_call *call)
 		args[place] = address;
 		result = ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
 	}
+	judged = before;
 	Py_DECREF(address);
 	return result;
 }
