@@ -94,6 +94,11 @@ PyObject *ng_py_child_block_first(const struct ng_py_child *child, Py_ssize_t at
 PyObject *ng_py_child_pass_filtered(const struct ng_py_child *child, const struct ng_py_call *call,
 				    PyObject *const *args, Py_ssize_t n_args, PyObject *kwargs);
 
+/* --- children-exec.c: handlers --- */
+
+PyObject *ng_py_child_exec(const struct ng_py_call *call); /* execv(), execve(), posix_spawn(), posix_spawnp() */
+PyObject *ng_py_child_system(const struct ng_py_call *call);
+
 /* --- children-fork.c --- */
 
 /* The handler of _posixsubprocess.fork_exec. */

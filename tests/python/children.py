@@ -23,6 +23,7 @@ BUILD = os.environ.setdefault("NETGUARD_BUILD", os.path.join(HERE, "..", "..", "
 LAUNCHER = os.path.join(BUILD, "src", "run", "netguard-run")
 SECONDS = 120
 HOST = "127.0.0.1"
+METHODS = ("spawn", "forkserver", "fork")
 FILTERED = "it has a filter that lets no address through, the whitelist neither: netguard run is not installed"
 
 
@@ -108,20 +109,25 @@ def no_way_reaches(path, mode, launcher=LAUNCHER, is_refusing=False):
     return found["records"]
 
 
+def expect_all(records, wanted):
+    expect(records and all(record[2:] == wanted for record in records), f"records: {records}")
+
+
 def ways(tap, path, version, is_first):
     with tap.point(f"{version}: without the module every way of starting a program reaches the server"):
         all_ways_reach(path, "control")
     with tap.point(f"{version}: confined, none does", blocks=True):
         records = no_way_reaches(path, "offline")
-        expect(all(record[2:] == ["allow", "it is confined by netguard run --offline"] for record in records), f"records: {records}")
-        expect({"subprocess.Popen", "os.posix_spawn", "os.posix_spawnp", "os.system"} <= {record[0] for record in records}, f"{records}")
+        expect_all(records, ["allow", "it is confined by netguard run --offline"])
+        missing = {"subprocess.Popen", "os.posix_spawn", "os.posix_spawnp", "os.system"} - {record[0] for record in records}
+        expect(not missing, f"no record of {missing}: {records}")
         expect("/bin/sh" in [record[1] for record in records], f"{records}")
     with tap.point(f"{version}: what is on the whitelist is reached by confined programs, too"):
         all_ways_reach(path, "allowed")
     with tap.point(f"{version}: without the launcher none does, on the whitelist or not", blocks=True):
         for mode in ("offline", "allowed"):
             records = no_way_reaches(path, mode, "/nonexistent")
-            expect(all(record[2:] == ["allow", FILTERED] for record in records), f"records: {records}")
+            expect_all(records, ["allow", FILTERED])
     if not is_first:
         return
     with tap.point(f"{version}: with subprocess=\"refuse\" nothing is started", blocks=True):
@@ -129,8 +135,9 @@ def ways(tap, path, version, is_first):
         expect(all(record[2] == "deny" for record in records), f"records: {records}")
     with tap.point(f"{version}: with subprocess=\"allow\" they reach it, and that is recorded"):
         records = all_ways_reach(path, "allow")
-        expect(records and all(record[2:] == ["allow", 'children are allowed (subprocess="allow")'] for record in records), f"{records}")
-    for mode, words in (("temporary", "inside allow_temporary()"), ("online", "after allow_network()"), ("local", "with profile local")):
+        expect_all(records, ["allow", 'children are allowed (subprocess="allow")'])
+    for mode, words in (("temporary", "inside allow_temporary()"), ("online", "after allow_network()"),
+                        ("local", "with profile local")):
         with tap.point(f"{version}: {words} they reach it" + (", but those of another thread" if mode == "temporary" else "")):
             records = all_ways_reach(path, mode, ["subprocess, in a thread"] if mode == "temporary" else ())
             expect_equal(bool(records), mode != "online", "is there a record")
@@ -171,7 +178,7 @@ def sockets(tap, path, version):
 def processes(tap, path, version, is_first):
     with tap.point(f"{version}: multiprocessing works without the module, and its processes reach the server"):
         control, reached = run(path, "processes", "control")
-        expect_equal(reached, {f"{method}{child}" for method in ("spawn", "forkserver", "fork") for child in ("", "-child")}, "reached")
+        expect_equal(reached, {method + child for method in METHODS for child in ("", "-child")}, "reached")
     for mode in ("offline", "allowed", "local", "refuse", "noauto") if is_first else ("offline",):
         with tap.point(f"{version}: multiprocessing works with the module ({mode}), by the rules of the parent",
                        blocks=mode in ("offline", "refuse", "noauto")):
@@ -185,9 +192,9 @@ def processes(tap, path, version, is_first):
                     expect(found[name] in ("NetworkBlockedError", 1), f"{name}: {found[name]}")
                 elif name != "records":
                     expect_equal(found[name], wanted, name)
-            for method in ("spawn", "forkserver", "fork"):
+            for method in METHODS:
                 expect_equal(found[f"{method}: rules"], found[f"{method}: rules of the parent"], f"{method}: rules")
-                expect_equal(found[f"{method}: rules of a grandchild"][:4], found[f"{method}: rules"][:4], f"{method}: of a grandchild")
+                expect_equal(found[f"{method}: rules of a grandchild"][:4], found[f"{method}: rules"][:4], f"{method}: below it")
                 expect_equal(found[f"{method}: path grew"], 0, f"{method}: sys.path")
             expect(["multiprocessing", "allow"] in found["records"], f"{found['records']}")
 
@@ -203,36 +210,39 @@ def tricks(tap, path, version):
             expect_equal(found[name], control[name], name)
 
 
+def said_by(path, text, launcher=LAUNCHER, before=()):
+    """What a program prints that imports the module."""
+    env = pythons.environment(pythons.package(path), NETGUARD_RUN=launcher)
+    return subprocess.run([*before, path, "-c", text], env=env, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          timeout=SECONDS).stdout.decode().strip()
+
+
 def more_words(tap, path):
     with tap.point("what the launcher cannot take of a long whitelist is left out, and the record says so"):
         text = ("import json, python_blackbox as b, subprocess\n"
                 "for i in range(40): b.add_whitelist(f'host{i}.example.org')\n"
                 "code = subprocess.run(['true']).returncode\n"
                 "print(json.dumps([code, [one['text'] for one in b.attempts()]]))")
-        said = subprocess.run([path, "-c", text], env=pythons.environment(pythons.package(path), NETGUARD_RUN=LAUNCHER), check=True,
-                              stdout=subprocess.PIPE, timeout=SECONDS).stdout
+        said = said_by(path, text)
         code, texts = json.loads(said)
         expect_equal(code, 0, "exit status")
         expect("the rest of the whitelist is left out" in texts[0], texts[0])
-    with tap.point("inside of netguard run, which cannot be twice, a child has a filter, or the launcher where nothing is let through"):
+    with tap.point("inside of netguard run, which cannot be twice, a child has a filter, or, offline, the launcher"):
         text = ("import json, python_blackbox as b, subprocess\n"
                 "def child(): return [subprocess.run(['sh', '-c', 'exit 3']).returncode, b.attempts()[-1]['text']]\n"
                 "found = [child()]\n"
                 "b.profile('local')\n"
                 "print(json.dumps([*found, child()]))")
-        env = pythons.environment(pythons.package(path), NETGUARD_RUN=LAUNCHER)
-        said = subprocess.run([LAUNCHER, "--local", "--", path, "-c", text], env=env, check=True, stdout=subprocess.PIPE,
-                              stdin=subprocess.DEVNULL, timeout=SECONDS).stdout
+        said = said_by(path, text, before=[LAUNCHER, "--local", "--"])
         offline, local = json.loads(said)
         expect_equal(offline, [3, "it is confined by netguard run --offline"], "offline")
         expect(local[0] == 3 and "cannot do more inside of another" in local[1], f"local: {local}")
     with tap.point("a refusal names the program and what would allow it"):
-        text = ("import pickle, python_blackbox as b, subprocess\n"
+        text = ("import python_blackbox as b, subprocess\n"
                 "b.block_network(subprocess='refuse')\n"
                 "try: subprocess.run(['true'])\n"
                 "except PermissionError as error: print(error, error.tip)")
-        said = subprocess.run([path, "-c", text], env=pythons.environment(pythons.package(path), NETGUARD_RUN=LAUNCHER), check=True,
-                              stdout=subprocess.PIPE, timeout=SECONDS).stdout.decode()
+        said = said_by(path, text)
         expect("/true" in said and 'subprocess="confine"' in said, said)
     with tap.point("every door is open, and set_children() takes three words"):
         text = ("from python_blackbox import _core\n"
@@ -243,15 +253,16 @@ def more_words(tap, path):
                 "    except ValueError: continue\n"
                 "    raise AssertionError(wrong)\n"
                 "print(_core.launcher())")
-        for launcher, wanted in ((LAUNCHER, os.path.abspath(LAUNCHER)), ("/nonexistent", "None"), ("relative", "None"), ("", "None")):
-            said = subprocess.run([path, "-c", text], env=pythons.environment(pythons.package(path), NETGUARD_RUN=launcher), check=True,
-                                  stdout=subprocess.PIPE, timeout=SECONDS).stdout.decode().strip()
+        real = os.path.abspath(LAUNCHER)
+        for launcher, wanted in ((real, real), ("/nonexistent", "None"), ("relative", "None"), ("", "None")):
+            said = said_by(path, text, launcher)
             expect_equal(said, wanted, f"the launcher for NETGUARD_RUN={launcher}")
 
 
 def references(tap):
     for mode, launcher in (("offline", LAUNCHER), ("offline", "/nonexistent"), ("refuse", LAUNCHER), ("allow", LAUNCHER)):
-        with tap.point(f"no reference is lost (a debug interpreter, {mode}, {'with' if launcher == LAUNCHER else 'without'} launcher)"):
+        words = "with" if launcher == LAUNCHER else "without"
+        with tap.point(f"no reference is lost (a debug interpreter, {mode}, {words} launcher)"):
             if not os.access(pythons.DEBUG, os.X_OK):
                 raise Skip(f"there is no {pythons.DEBUG}")
             control, _ = run_control(pythons.DEBUG, "references")

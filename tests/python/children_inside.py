@@ -51,6 +51,10 @@ def quoted(argv):
     return " ".join(map(shlex.quote, argv))
 
 
+def exec_attempts(module):
+    return [one for one in module.attempts() if one["call"] == "exec"] if module else []
+
+
 def told(function, *args):
     """What a call gave, or the name of what it raised."""
     try:
@@ -164,7 +168,7 @@ def ways():
         else:
             outcome = told(way, client(f"way{number}"))
         found[name] = [f"{PREFIX}way{number}", outcome]
-    records = [[one["api"], one["path"], one["verdict"], one["text"]] for one in module.attempts() if one["call"] == "exec"] if module else []
+    records = [[one[key] for key in ("api", "path", "verdict", "text")] for one in exec_attempts(module)]
     return {"ways": found, "records": records, "descriptors": len(os.listdir("/proc/self/fd")) - before}
 
 
@@ -196,8 +200,8 @@ def os_failure(function, *args):
 
 
 def signalled(number, **options):
-    with subprocess.Popen([PYTHON, "-S", "-c", "import signal; print('x', end='', flush=True); signal.pause()"], stdout=subprocess.PIPE,
-                          **options) as process:
+    text = "import signal; print('x', end='', flush=True); signal.pause()"
+    with subprocess.Popen([PYTHON, "-S", "-c", text], stdout=subprocess.PIPE, **options) as process:
         process.stdout.read(1)
         process.send_signal(number)
         rest = process.stdout.read()  # ends only when nobody is left who has it
@@ -212,8 +216,7 @@ def ended_by(number):
 def passed_pipe(**options):
     read, write = os.pipe()
     os.set_inheritable(write, True)
-    code = subprocess.run([PYTHON, "-S", "-c", f"import os; os.write({write}, b'by the pipe')"], check=False, stderr=subprocess.DEVNULL,
-                          **{"pass_fds": (write,)} if not options else options).returncode
+    code = by_run([PYTHON, "-S", "-c", f"import os; os.write({write}, b'by the pipe')"], **options or {"pass_fds": (write,)})
     os.close(write)
     data = os.read(read, 100)
     os.close(read)
@@ -332,7 +335,7 @@ def manners_of_programs(folder):
     deep = os.path.join(folder, "deep")
     os.mkdir(deep)
     yield "it is told what it is told", lambda: output([PYTHON, "-S", "-c", SHOW, "a b", "--", "--online", "", "'\"\\\n"])
-    yield "arguments may be bytes, paths and no text", lambda: output([os.fsencode(PYTHON), "-S", b"-c", SHOW, b"\xff\x80", "\udcff"])
+    yield "arguments may be bytes and no text", lambda: output([os.fsencode(PYTHON), "-S", b"-c", SHOW, b"\xff\x80", "\udcff"])
     yield "argv[0] is another than the program", lambda: output(["other name", "-c", "echo $0 $1"], executable="/bin/sh")
     yield "a script is started", lambda: output([script, "x"])
     yield "a script of the folder is started", lambda: output(["./script", "y"], cwd=folder)
@@ -363,14 +366,14 @@ def manners_of_programs(folder):
 
 def manners_of_ends():
     for number in (0, 1, 127, 255):
-        yield f"it exits with {number}", lambda number=number: subprocess.run(["sh", "-c", f"exit {number}"], check=False).returncode
+        yield f"it exits with {number}", lambda number=number: by_run(["sh", "-c", f"exit {number}"])
     for name in ("KILL", "TERM", "SEGV", "ABRT", "USR1", "PIPE", "INT"):
         yield f"SIG{name} ends it", lambda name=name: ended_by(name)
         if name not in ("PIPE", "SEGV", "ABRT"):
             yield f"it is sent SIG{name}", lambda name=name: signalled(getattr(signal, "SIG" + name))
     yield "system() has its status", lambda: [os.system("exit 3"), os.system("kill -TERM $$"), os.system("true")]
     yield "system() understands what a shell does", lambda: os.system("test \"$(printf 'a\\047b\\n')\" = \"a'b\" && exit 9\n# '")
-    yield "popen() has its output and status", lambda: (lambda pipe: [pipe.read(), pipe.close()])(os.popen("echo \"it's\"; exit 2"))
+    yield "popen() has its output and status", lambda: (lambda pipe: [pipe.read(), pipe.close()])(os.popen("echo \\'; exit 2"))
     yield "spawnv() has its status", lambda: [os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", "exit 8"]),
                                               os.spawnlp(os.P_WAIT, "nothing-of-this-name", "x"),
                                               os.spawnlp(os.P_WAIT, "sh", "sh", "-c", "kill -KILL $$")]
@@ -397,15 +400,16 @@ def manners_of_surroundings(folder):
     yield "a preexec_fn raises", lambda: failure(["true"], preexec_fn=lambda: 1 / 0)[:1]
     if os.getuid() == 0:
         yield "it is another user's", lambda: output(["id", "-u"], user=65534, group=65534, extra_groups=[12345], cwd="/")
-        yield "it is in the groups it is given", lambda: output(["cat", closed_file(folder)], user=65534, group=65534, extra_groups=[12345])
-        yield "it is not in others", lambda: output(["cat", closed_file(folder)], user=65534, group=65534, extra_groups=[12346])
+        for group in (12345, 12346):
+            yield f"it is in the group {group}", lambda group=group: output(["cat", closed_file(folder)], user=65534, group=65534,
+                                                                           extra_groups=[group])
     yield "its signals are as they were", signal_state
     yield "its signals are not restored", lambda: signal_state(restore_signals=False)
     yield "its ignored signals stay ignored", with_ignored
     yield "its limits are ours", lambda: output(["sh", "-c", "ulimit -a"])
     yield "posix_spawn() acts on files", spawned
-    yield "its input is closed", lambda: waited(os.posix_spawn("/bin/sh", ["sh", "-c", "cat 2>/dev/null; exit $?"], {}, file_actions=[
-        (os.POSIX_SPAWN_CLOSE, 0)]))
+    yield "its input is closed", lambda: waited(os.posix_spawn("/bin/sh", ["sh", "-c", "cat 2>/dev/null; exit $?"], {},
+                                                               file_actions=[(os.POSIX_SPAWN_CLOSE, 0)]))
     yield "ours are closed", lambda: in_fork(lambda: (os.close(0), os.close(1), os._exit(os.system("exit 3") >> 8)))
     yield "posix_spawn() resets signals", lambda: spawned(setsigdef=[signal.SIGUSR1], setsigmask=[signal.SIGUSR2])
     yield "posix_spawn() makes a group", spawned_in_session
@@ -440,7 +444,8 @@ def sockets():
              "passed": told(lambda: by_run(true, pass_fds=(fd,))),
              "a listener, passed": told(lambda: by_run(true, pass_fds=(listener.fileno(),))),
              "closed": told(lambda: by_run(true)),
-             "put in its place": told(lambda: waited(os.posix_spawn(true[0], true, {}, file_actions=[(os.POSIX_SPAWN_DUP2, fd, 0)])))}
+             "put in its place": told(lambda: waited(os.posix_spawn(
+                 true[0], true, {}, file_actions=[(os.POSIX_SPAWN_DUP2, fd, 0)])))}
     connected.set_inheritable(True)
     found.update({"inheritable, closed": told(lambda: by_run(true)),
                   "inheritable": told(lambda: by_run(true, close_fds=False, cwd="/")),
@@ -468,7 +473,8 @@ def reach(token):
 def rules_of_child(_):
     import python_blackbox
     from python_blackbox import _core
-    return [python_blackbox.profile(), python_blackbox.whitelist(), _core.children_mode(), python_blackbox.is_blocked(), len(sys.path)]
+    return [python_blackbox.profile(), python_blackbox.whitelist(), _core.children_mode(), python_blackbox.is_blocked(),
+            len(sys.path)]
 
 
 def rules_of_grandchild(_):
@@ -529,7 +535,7 @@ def processes():
     found["shared memory"] = memory.buf[0]
     memory.close()
     memory.unlink()
-    found["records"] = [[one["api"], one["verdict"]] for one in module.attempts() if one["call"] == "exec"] if module else []
+    found["records"] = [[one["api"], one["verdict"]] for one in exec_attempts(module)]
     return found
 
 
@@ -562,6 +568,8 @@ def tricks():
     block()
     own = os.path.realpath(f"/proc/{os.getpid()}/exe")
     line = "from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=0)"
+    first = (f"from multiprocessing.spawn import sys; sys.argv[1:] = {client('first')[4:]!r}; "
+             + CLIENT.replace("import socket, sys; ", "import socket; "))
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
         script.write(f"import sys; sys.argv[1:] = {client('script')[4:]!r}; {CLIENT}\n")
         script.flush()
@@ -570,8 +578,7 @@ def tricks():
             "script behind flags": told(by_run, [own, "-S", script.name, "-c", line]),
             "flag with a value": told(by_run, [own, "-X", script.name, script.name, "-c", line]),
             "words behind": told(by_run, [own, "-c", line, "x"]),
-            "first statement": told(by_run, [own, "-c", "from multiprocessing.spawn import sys; sys.argv[1:] = "
-                                             f"{client('first')[4:]!r}; " + CLIENT.replace("import socket, sys; ", "import socket; ")]),
+            "first statement": told(by_run, [own, "-c", first]),
             "another program": told(lambda: by_run(["/bin/sh", "-c", quoted(client("sh"))], executable=Turning("/bin/sh", own))),
         }
     found["execv, a turning path"] = in_fork(lambda: os.execv(Turning("/bin/true", own), client("turning")))
@@ -599,7 +606,8 @@ def references():
     ours = {name: WAYS[name] for name in ("subprocess.run", "subprocess, by posix_spawn", "subprocess, a preexec_fn", "os.system",
                                           "os.posix_spawn")}
     ours["nothing"] = lambda argv: by_run(["nothing-of-this-name"])
-    ours["a line of multiprocessing"] = lambda argv: by_run([sys.executable, "-c", "from multiprocessing.spawn import no_such_name"])
+    line = "from multiprocessing.spawn import no_such_name"
+    ours["a line of multiprocessing"] = lambda argv: by_run([sys.executable, "-c", line])
     found = {}
     for name, way in ours.items():
         for _ in range(5):
@@ -612,5 +620,5 @@ def references():
 
 
 if __name__ == "__main__":
-    result = {"ways": ways, "references": references, "manners": manners, "sockets": sockets, "processes": processes, "tricks": tricks}[TASK]()
-    print(json.dumps(result), flush=True)
+    tasks = {function.__name__: function for function in (ways, manners, sockets, processes, tricks, references)}
+    print(json.dumps(tasks[TASK]()), flush=True)
