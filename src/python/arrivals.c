@@ -20,20 +20,23 @@ static bool is_judged(const struct ng_py_call *call, struct ng_py_socket *ret_so
 	       (ret_socket->family == AF_INET || ret_socket->family == AF_INET6);
 }
 
-/* May it be handed out? What may not is on record then, and no exception is set. */
-static bool is_welcome(const char *call, const char *api, const struct ng_py_socket *socket, PyObject *address)
+/* May it be handed out? 1; 0: no, it is on record then, and no exception is set; -1 with the exception of what ran
+ * meanwhile, such as a signal's handler. */
+static int is_welcome(const char *call, const char *api, const struct ng_py_socket *socket, PyObject *address)
 {
 	struct ng_flow flow = ng_py_flow_of(socket, NG_CALL_RECV);
 	struct ng_py_target target;
 
 	if (!ng_py_target_of(address, &target) || !target.has_address)
-		return true; /* a connected stream tells none */
+		return 1; /* a connected stream tells none */
 	memcpy(flow.addr, target.addr, 16);
 	flow.port = target.port;
 	if (ng_py_judge_flow(call, api, socket, &flow, NULL) == 0)
-		return true;
+		return 1;
+	if (!PyErr_ExceptionMatches(PyExc_PermissionError)) /* NetworkBlockedError is one */
+		return -1;
 	PyErr_Clear();
-	return false;
+	return 0;
 }
 
 static PyObject *on_accept(const struct ng_py_call *call)
@@ -42,13 +45,16 @@ static PyObject *on_accept(const struct ng_py_call *call)
 
 	for (;;) {
 		PyObject *result = ng_py_door_pass(call);
+		int welcome;
 
-		if (!result || !is_judged(call, &socket) || !PyTuple_Check(result) || PyTuple_GET_SIZE(result) != 2 ||
-		    is_welcome("accept", "socket.accept", &socket, PyTuple_GET_ITEM(result, 1)))
+		if (!result || !is_judged(call, &socket) || !PyTuple_Check(result) || PyTuple_GET_SIZE(result) != 2)
+			return result;
+		welcome = is_welcome("accept", "socket.accept", &socket, PyTuple_GET_ITEM(result, 1));
+		if (welcome > 0)
 			return result;
 		close((int)PyLong_AsLong(PyTuple_GET_ITEM(result, 0)));
 		Py_DECREF(result);
-		if (PyErr_CheckSignals() < 0)
+		if (welcome < 0 || PyErr_CheckSignals() < 0)
 			return NULL;
 	}
 }
@@ -92,13 +98,18 @@ static PyObject *on_datagram(const struct ng_py_call *call)
 
 	for (;;) {
 		PyObject *result = ng_py_door_pass(call);
+		int welcome;
 
 		if (!result || !is_judged(call, &socket) || (socket.type & 0xf) == SOCK_STREAM ||
-		    !PyTuple_Check(result) || PyTuple_GET_SIZE(result) <= place ||
-		    is_welcome("recvfrom", forms[call->door].api, &socket, PyTuple_GET_ITEM(result, place)))
+		    !PyTuple_Check(result) || PyTuple_GET_SIZE(result) <= place)
 			return result;
-		take_off(call);
+		welcome = is_welcome("recvfrom", forms[call->door].api, &socket, PyTuple_GET_ITEM(result, place));
+		if (welcome > 0)
+			return result;
 		Py_DECREF(result);
+		if (welcome < 0)
+			return NULL;
+		take_off(call);
 		if (PyErr_CheckSignals() < 0)
 			return NULL;
 	}

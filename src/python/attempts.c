@@ -401,14 +401,15 @@ static void call_callback(const struct kind *kind)
 	Py_INCREF(callback);
 	dict = kind_dict(kind);
 	result = dict ? PyObject_CallOneArg(callback, dict) : NULL;
-	if (!result)
+	if (!result && PyErr_ExceptionMatches(PyExc_Exception)) /* not what ends a program, such as KeyboardInterrupt */
 		PyErr_WriteUnraisable(callback);
 	Py_XDECREF(result);
 	Py_XDECREF(dict);
 	Py_DECREF(callback);
 }
 
-/* Libraries that retry what was refused are told not to, once they are there. */
+/* Libraries that retry what was refused are told not to, once they are there. That raises nothing of its own: what is
+ * raised while Python code runs is a signal's. */
 static void call_shims(void)
 {
 	PyObject *name = PyUnicode_FromString("python_blackbox"), *package, *shims, *result;
@@ -420,11 +421,15 @@ static void call_shims(void)
 	Py_XDECREF(result);
 	Py_XDECREF(shims);
 	Py_XDECREF(package);
-	PyErr_Clear();
+	if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_ImportError))
+		PyErr_Clear();
 }
 
+/* What a signal's handler raised meanwhile is set afterwards. */
 static void note(const struct ng_py_attempt *attempt, struct kind *ret_kind)
 {
+	PyObject *type, *value, *traceback;
+
 	kind_make(attempt, ret_kind);
 	store_add(ret_kind);
 	if (is_telling)
@@ -432,7 +437,10 @@ static void note(const struct ng_py_attempt *attempt, struct kind *ret_kind)
 	is_telling = true;
 	if (!attempt->is_allowed)
 		call_shims();
+	PyErr_Fetch(&type, &value, &traceback);
 	call_callback(ret_kind);
+	if (type)
+		PyErr_Restore(type, value, traceback);
 	is_telling = false;
 }
 
@@ -443,6 +451,8 @@ void ng_py_note(const struct ng_py_attempt *attempt)
 
 	PyErr_Fetch(&type, &value, &traceback);
 	note(attempt, &kind);
+	if (PyErr_Occurred()) /* nobody expects it from here */
+		PyErr_WriteUnraisable(NULL);
 	PyErr_Restore(type, value, traceback);
 }
 
@@ -487,6 +497,8 @@ int ng_py_refuse(const struct ng_py_attempt *attempt)
 
 	refused.is_allowed = false;
 	note(&refused, &kind);
+	if (PyErr_Occurred())
+		return -1; /* it is refused, and the signal is heard */
 	error = error_of(&kind);
 	if (error)
 		PyErr_SetObject((PyObject *)Py_TYPE(error), error);

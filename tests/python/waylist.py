@@ -63,7 +63,7 @@ def packed(port=7001):
 """
 
 # What is turned away is not told to a program that waits for it.
-ALARM = "import signal; signal.signal(signal.SIGALRM, lambda *a: 1 / 0); signal.alarm(1); "
+ALARM = "import signal; signal.signal(signal.SIGALRM, lambda *a: 1 / 0); signal.alarm(1)\n"
 
 # Something must be permitted, so that it can be mistaken for something else.
 WHITELISTED = "import python_blackbox; python_blackbox.add_whitelist('192.168.77.10')"
@@ -884,6 +884,13 @@ for n in range(20):
         last = error
 else:
     raise last"""),
+    Way("tried without end, until a signal's handler raises", ALARM + """
+while True:
+    try:
+        udp().sendto(b'x', (HOST, 7001))
+        break
+    except OSError:
+        pass""", kinds="waits"),
     Way("the address changed while it is looked at", """
 import socket, threading
 L = ['127.0.0.1', 7001]
