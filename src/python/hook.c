@@ -20,7 +20,6 @@
 
 #include "entry.h"
 #include "judge.h"
-#include "plain.h"
 #include "rules.h"
 #include "strict.h"
 
@@ -209,26 +208,6 @@ static int refuse_unread(const char *call, const char *api, const struct ng_py_s
 	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
 }
 
-/* An address that has been read. */
-static int judge_target(const char *call, const char *api, uint8_t kind, const struct ng_py_socket *socket,
-			const struct ng_py_target *target)
-{
-	struct ng_flow flow = ng_py_flow_of(socket, kind);
-
-	memcpy(flow.addr, target->addr, 16);
-	if (!*target->host && socket->family == AF_INET) /* 0.0.0.0 */
-		flow.addr[10] = flow.addr[11] = 0xff;
-	flow.port = target->port;
-	return ng_py_judge_flow(call, api, socket, &flow, NULL);
-}
-
-/* What a door has judged and is passing on: the very objects, so that their event has nothing to do. Borrowed. */
-struct judged {
-	PyObject *object, *address;
-};
-
-static _Thread_local struct judged judged;
-
 /* An event whose second argument is a socket's address. */
 static int judge_address(const char *call, const char *api, uint8_t kind, PyObject *args)
 {
@@ -236,7 +215,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 	struct ng_py_target target;
 	struct ng_py_socket socket;
 
-	if (!object || !address || address == Py_None || (object == judged.object && address == judged.address) ||
+	if (!object || !address || address == Py_None || ng_py_address_is_judged(object, address) ||
 	    ng_py_socket_of(object, &socket) < 0)
 		return 0;
 	if (!is_inet(socket.family))
@@ -245,7 +224,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 		return refuse_unread(call, api, &socket);
 	if (target.has_name) /* only where there is no door: it has been looked up by now */
 		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, socket.family);
-	return judge_target(call, api, kind, &socket, &target);
+	return ng_py_judge_target(call, api, kind, &socket, &target);
 }
 
 static int on_connect(const char *api, PyObject *args)
@@ -414,110 +393,7 @@ static int hook(const char *name, PyObject *args, void *Py_UNUSED(data))
 	return 0;
 }
 
-/* --- the doors of the socket type --- */
-
-/* Where an address stands in the arguments of a method, by door; sendto()'s is its last. */
-static Py_ssize_t address_place(const struct ng_py_call *call)
-{
-	if (call->door == NG_PY_DOOR_SENDTO)
-		return call->n_args >= 2 ? call->n_args - 1 : -1;
-	if (call->door == NG_PY_DOOR_SENDMSG)
-		return call->n_args >= 4 ? 3 : -1;
-	return call->n_args >= 1 ? 0 : -1;
-}
-
-struct method {
-	const char *call, *api;
-	uint8_t kind;
-};
-
-static const struct method *method_of(enum ng_py_door door)
-{
-	static const struct method sendto = { "sendto", "socket.sendto", NG_CALL_SENDMSG },
-				   sendmsg = { "sendmsg", "socket.sendmsg", NG_CALL_SENDMSG },
-				   bind = { "bind", "socket.bind", NG_CALL_BIND },
-				   connect = { "connect", "socket.connect", NG_CALL_CONNECT };
-
-	return door == NG_PY_DOOR_SENDTO    ? &sendto
-	       : door == NG_PY_DOOR_SENDMSG ? &sendmsg
-	       : door == NG_PY_DOOR_BIND    ? &bind
-					    : &connect;
-}
-
-/* The first address that the name has for this socket, as the method would take it: through the lookup's own door,
- * which judges it. A new tuple or NULL. */
-static PyObject *resolved(PyObject *address, const char *host, const struct ng_py_socket *socket)
-{
-	PyObject *module = PyImport_ImportModule("_socket"), *list = NULL, *result = NULL, *first;
-
-	if (module)
-		list = PyObject_CallMethod(module, "getaddrinfo", "sOiii", host, Py_None, socket->family, socket->type,
-					   0);
-	if (list && PyList_Check(list) && PyList_GET_SIZE(list) > 0) {
-		first = PyTuple_GET_ITEM(PyTuple_GET_ITEM(PyList_GET_ITEM(list, 0), 4), 0);
-		result = PySequence_List(address);
-		if (result && PyList_SetItem(result, 0, Py_BuildValue("O", first)) == 0)
-			Py_SETREF(result, PyList_AsTuple(result));
-	} else if (!PyErr_Occurred()) {
-		PyErr_SetString(PyExc_OSError, "the name has no address");
-	}
-	Py_XDECREF(list);
-	Py_XDECREF(module);
-	return result;
-}
-
-/* An address is judged here and not at its event, at which CPython has taken hold of memory that it does not always
- * give back when the event is refused (the data of sendto()). A name is looked up here as well, so that the address
- * that is judged is the one that is used: that of a name at its event. A new reference, or NULL. */
-static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socket *socket, PyObject *given,
-			 bool *ret_is_judged)
-{
-	PyObject *plain = ng_py_plain_address(given), *address = plain;
-	const struct method *method = method_of(call->door);
-	struct ng_py_target target;
-
-	*ret_is_judged = false;
-	if (!plain || !ng_py_target_of(plain, &target))
-		return plain;
-	if (target.has_name) {
-		address = NULL;
-		if (ng_py_is_number(target.host) || ng_py_judge_name(method->api, target.host, socket->family) == 0)
-			address = resolved(plain, target.host, socket);
-		Py_DECREF(plain);
-	} else {
-		*ret_is_judged = true;
-		if (judge_target(method->call, method->api, method->kind, socket, &target) < 0)
-			Py_CLEAR(address);
-	}
-	return address;
-}
-
-static PyObject *on_address(const struct ng_py_call *call)
-{
-	const Py_ssize_t place = address_place(call);
-	const struct judged before = judged;
-	struct ng_py_socket socket;
-	PyObject *args[8], *address, *result;
-	bool is_judged;
-
-	if (!ng_py_is_blocked() || place < 0 || call->n_args > 8 || ng_py_socket_of(call->self, &socket) < 0 ||
-	    !is_inet(socket.family) || ng_py_is_temporarily_allowed())
-		return ng_py_door_pass(call);
-	address = settled(call, &socket, call->args[place], &is_judged);
-	if (!address)
-		return NULL;
-	judged = is_judged ? (struct judged){ call->self, address } : (struct judged){ NULL, NULL };
-	if (address == call->args[place]) {
-		result = ng_py_door_pass(call);
-	} else {
-		memcpy(args, call->args, (size_t)call->n_args * sizeof(*args));
-		args[place] = address;
-		result = ng_py_door_pass_with(call, args, call->n_args, call->kwargs);
-	}
-	judged = before;
-	Py_DECREF(address);
-	return result;
-}
+/* --- the other doors --- */
 
 static PyObject *on_getnameinfo_call(const struct ng_py_call *call)
 {
@@ -556,19 +432,12 @@ static PyMethodDef methods[] = {
 
 int ng_py_hook_init(PyObject *module)
 {
-	static const enum ng_py_door doors[] = {
-		NG_PY_DOOR_CONNECT, NG_PY_DOOR_CONNECT_EX, NG_PY_DOOR_BIND, NG_PY_DOOR_SENDTO, NG_PY_DOOR_SENDMSG,
-	};
-
 	if (!atomic_exchange(&has_hook, true) && PySys_AddAuditHook(hook, NULL) < 0) {
 		atomic_store(&has_hook, false);
 		return -1;
 	}
-	for (size_t i = 0; i < sizeof(doors) / sizeof(*doors); i++)
-		if (ng_py_door_open(doors[i], on_address) < 0)
-			return -1;
-	if (ng_py_arrivals_init() < 0 || ng_py_door_open(NG_PY_DOOR_GETNAMEINFO, on_getnameinfo_call) < 0 ||
-	    init_door() < 0)
+	if (ng_py_addresses_init() < 0 || ng_py_arrivals_init() < 0 ||
+	    ng_py_door_open(NG_PY_DOOR_GETNAMEINFO, on_getnameinfo_call) < 0 || init_door() < 0)
 		return -1;
 	return PyModule_AddFunctions(module, methods);
 }

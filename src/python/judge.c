@@ -301,6 +301,18 @@ int ng_py_judge_flow(const char *call, const char *api, const struct ng_py_socke
 	return refuse_flow(call, api, socket, flow, &verdict, host);
 }
 
+int ng_py_judge_target(const char *call, const char *api, uint8_t kind, const struct ng_py_socket *socket,
+		       const struct ng_py_target *target)
+{
+	struct ng_flow flow = ng_py_flow_of(socket, kind);
+
+	memcpy(flow.addr, target->addr, 16);
+	if (!*target->host && socket->family == AF_INET) /* 0.0.0.0 */
+		flow.addr[10] = flow.addr[11] = 0xff;
+	flow.port = target->port;
+	return ng_py_judge_flow(call, api, socket, &flow, NULL);
+}
+
 int ng_py_judge_name(const char *api, const char *name, int family)
 {
 	struct ng_py_attempt attempt = {

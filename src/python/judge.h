@@ -47,6 +47,9 @@ bool ng_py_address_of(const struct sockaddr *address, uint8_t ret_addr[static 16
 /* Asks and refuses: 0 if it may pass (also inside allow_temporary()), or -1 with NetworkBlockedError. */
 int ng_py_judge_flow(const char *call, const char *api, const struct ng_py_socket *socket, struct ng_flow *flow,
 		     const char *host);
+/* The same for an address that has been read; `kind`: NG_CALL_*. */
+int ng_py_judge_target(const char *call, const char *api, uint8_t kind, const struct ng_py_socket *socket,
+		       const struct ng_py_target *target);
 /* `family`: of the addresses that are asked for, AF_UNSPEC for all. */
 int ng_py_judge_name(const char *api, const char *name, int family);
 /* The peer of a connected descriptor; 0 also where there is none. */
@@ -54,5 +57,10 @@ int ng_py_judge_peer(const char *call, const char *api, int fd);
 
 /* Doors for what arrives (arrivals.c). */
 int ng_py_arrivals_init(void);
+
+/* addresses.c: doors in front of connect(), bind(), sendto(), sendmsg(). 0, or -1 with an exception. */
+int ng_py_addresses_init(void);
+/* Is this thread on its way through such a door with just these objects, which it has judged? */
+bool ng_py_address_is_judged(PyObject *object, PyObject *address);
 
 #endif

@@ -307,6 +307,20 @@ static PyObject *pass_plain(const struct ng_py_call *call, PyObject *host)
 	return result;
 }
 
+/* getaddrinfo() loses the name it has encoded when its event is refused (CPython up to 3.12 at least): it is judged
+ * before. False with the exception. */
+static bool may_begin(const struct ng_py_call *call, const char *name)
+{
+	PyObject *family = call->n_args > 2 ? call->args[2]
+			   : call->kwargs   ? PyDict_GetItemString(call->kwargs, "family")
+					    : NULL;
+	const long value = family && PyLong_Check(family) ? PyLong_AsLong(family) : AF_UNSPEC;
+
+	PyErr_Clear();
+	return call->door != NG_PY_DOOR_GETADDRINFO || ng_py_is_number(name) ||
+	       ng_py_judge_name("socket.getaddrinfo", name, (int)value) == 0;
+}
+
 /* Makes it. */
 static PyObject *look_up(const struct ng_py_call *call, struct lookup *ret_lookup)
 {
@@ -323,7 +337,7 @@ static PyObject *look_up(const struct ng_py_call *call, struct lookup *ret_looku
 	if (!plain)
 		return NULL;
 	ret_lookup->is_looked_at = name_of(plain, &ret_lookup->target);
-	answer = pass_plain(call, plain);
+	answer = ret_lookup->is_looked_at && !may_begin(call, ret_lookup->target.host) ? NULL : pass_plain(call, plain);
 	Py_DECREF(plain);
 	return answer;
 }
