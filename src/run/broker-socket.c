@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket(): the supervisor makes it in the machine's network and puts it into the caller's table, where that is the
- * answer. The kind was on the filter's list; it is looked at again, since here it is made with our hands. A datagram
- * socket can be reached from the moment it is bound, so it gets its ingress filter before it is given away.
+ * socket(). The supervisor makes it in the machine's network and puts it into the caller's table, where that is the
+ * answer. A datagram socket can be reached from the moment it is bound, so it gets its ingress filter before it is
+ * given away. Kinds that nobody gets are asked for only to be on record.
  */
 #include "run/broker-private.h"
 
@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* 0, or what the filter alone would say (filter.c). */
 static int check_kind(int domain, int type, int protocol)
 {
 	if (domain != AF_INET && domain != AF_INET6)
@@ -23,21 +24,25 @@ static int check_kind(int domain, int type, int protocol)
 		if (protocol == 0 || protocol == IPPROTO_UDP)
 			return 0;
 		return protocol == (domain == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6) ? 0 : -EPROTONOSUPPORT;
+	case SOCK_RAW:
+		return -EPERM;
 	default:
 		return -ESOCKTNOSUPPORT;
 	}
 }
 
-/* `sandbox --no-net`. */
-static long refuse(struct ng_broker *broker, struct ng_call *call)
+static long refuse(struct ng_broker *broker, struct ng_call *call, int error)
 {
 	const struct ng_judgement judgement = { .reason = NG_REASON_OFFLINE };
+	const int domain = (int)call->args[0], protocol = (int)call->args[2];
+	const struct ng_flow flow = { .proto = protocol > 0 && protocol <= UINT8_MAX ? (uint8_t)protocol : 0 };
 
 	ng_task_check(broker->tasks, call->task);
 	if (!ng_call_is_valid(broker, call))
 		return NG_CALL_DONE;
-	ng_call_record(broker, call, (int)call->args[0], NULL, NULL, &judgement, EPERM);
-	return -EPERM;
+	ng_call_record(broker, call, domain, domain == AF_INET || domain == AF_INET6 ? &flow : NULL, NULL, &judgement,
+		       -error);
+	return error;
 }
 
 long ng_broker_socket(struct ng_broker *broker, struct ng_call *call)
@@ -48,10 +53,12 @@ long ng_broker_socket(struct ng_broker *broker, struct ng_call *call)
 	int result;
 
 	if (broker->run->policy->has_no_net)
-		return refuse(broker, call);
+		return refuse(broker, call, -EPERM);
 	result = check_kind(domain, type, protocol);
+	if (result == 0 && !ng_run_policy_is_brokered(broker->run->policy))
+		result = -EACCES; /* the inside's own, which are never asked for */
 	if (result < 0)
-		return result;
+		return refuse(broker, call, result);
 	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -ENFILE : -errno;

@@ -33,6 +33,7 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+#define FAMILIES 64 /* more than there are: AF_MAX is 46 in Linux 6.18 */
 #define MSG_FASTOPEN_FLAG 0x20000000u
 #define UDP_ENCAP_OPTION 100 /* linux/udp.h */
 
@@ -256,32 +257,42 @@ static void emit_options(struct program *program)
 	program->code[start].jf = (uint8_t)(program->n - start - 1);
 }
 
+/* A kind of socket that nobody gets. Where somebody listens it is asked for all the same, to be on record: the broker
+ * says the same (broker-socket.c). */
+static void emit_no_socket(struct program *program, int error)
+{
+	emit_return(program, program->has_listener ? NOTIFY : error);
+}
+
 /* Of the Internet families: TCP, UDP and ICMP datagrams. All else is refused as a kernel without it would, so that
- * programs fall back: MPTCP to TCP. Never returns to the instructions after it. */
+ * programs fall back: MPTCP to TCP, which is no attempt at anything and is not asked for. Never returns to the
+ * instructions after it. */
 static void emit_socket_inet(struct program *program, bool is_ipv6, int go)
 {
 	const uint32_t icmp = is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 
 	emit_load(program, low_half(1));
 	emit(program, BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xf); /* without SOCK_NONBLOCK and SOCK_CLOEXEC */
-	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, SOCK_STREAM);
+	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, SOCK_STREAM);
 	emit_load(program, low_half(2));
-	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 10, 0, 0);
-	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 9, 0, IPPROTO_TCP);
-	emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPROTONOSUPPORT);
+	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 12, 0, 0);
+	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 11, 0, IPPROTO_TCP);
+	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, IPPROTO_MPTCP);
+	emit_return(program, EPROTONOSUPPORT);
+	emit_no_socket(program, EPROTONOSUPPORT);
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 5, SOCK_DGRAM);
 	emit_load(program, low_half(2));
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 5, 0, 0);
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 4, 0, IPPROTO_UDP);
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 3, 0, icmp);
-	emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPROTONOSUPPORT);
+	emit_no_socket(program, EPROTONOSUPPORT);
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, SOCK_RAW);
-	emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM);
+	emit_no_socket(program, EPERM);
 	if (go < 0)
 		emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
 	else
 		emit_return(program, go);
-	emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ESOCKTNOSUPPORT);
+	emit_no_socket(program, ESOCKTNOSUPPORT);
 }
 
 /* Jumps over what was emitted since `from` if the test there fails. */
@@ -324,7 +335,10 @@ static void emit_socket(struct program *program)
 		emit(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, AF_INET6);
 		emit_socket_inet(program, true, go);
 		close_jump(program, jump);
-		emit(program, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+		/* Numbers that no kernel has tell nothing, and there are many of them. */
+		emit(program, BPF_JMP | BPF_JGE | BPF_K, 0, 1, FAMILIES);
+		emit_return(program, EAFNOSUPPORT);
+		emit_no_socket(program, EAFNOSUPPORT);
 	}
 	close_jump(program, start);
 }

@@ -102,6 +102,45 @@ def check_log(tap, lab):
         expect_equal([record["type"] for record in run.records], ["start", "attempt", "end"], "lines")
 
 
+# family, type, protocol, what it is refused with, family in the record (None: not on record), protocol there
+KINDS = ((17, 3, 0, "EAFNOSUPPORT", "packet", ""), (40, 1, 0, "EAFNOSUPPORT", "vsock", ""), (31, 3, 1, "EAFNOSUPPORT", "bluetooth", ""),
+         (38, 5, 0, "EAFNOSUPPORT", "alg", ""), (44, 3, 0, "EAFNOSUPPORT", "family-44", ""), (2, 3, 1, "EPERM", "ipv4", "icmp"),
+         (10, 3, 58, "EPERM", "ipv6", "icmpv6"), (2, 5, 132, "ESOCKTNOSUPPORT", "ipv4", "sctp"), (2, 1, 132, "EPROTONOSUPPORT", "ipv4", "sctp"),
+         (10, 2, 136, "EPROTONOSUPPORT", "ipv6", "udplite"), (2, 1, 262, "EPROTONOSUPPORT", None, ""), (200, 1, 0, "EAFNOSUPPORT", None, ""),
+         (16, 3, 12, "EPROTONOSUPPORT", None, ""))
+KINDS_CODE = """import errno, json
+said = []
+for family, kind, protocol in json.loads(sys.argv[1]):
+    try: socket.socket(family, kind, protocol); said.append('made')
+    except OSError as e: said.append(errno.errorcode[e.errno])
+print(json.dumps(said))"""
+
+
+def check_kinds(tap, lab):
+    """Sockets that nobody gets, whatever the profile."""
+    argv = [*python(KINDS_CODE), json.dumps([row[:3] for row in KINDS])]
+    wanted = sorted((row[4], row[5], row[3]) for row in KINDS if row[4])
+    for rung in ("A", "B", "C"):
+        for flags in (["--offline"], ["--local"], ["--online"]) if rung != "C" else (["--offline"],):
+            for uid in (USER, ROOT):
+                with tap.point(f"rung {rung}, {flags[0]}, uid {uid}: kinds of sockets that nobody gets: refused as ever, and on record"):
+                    run = lab.confine(flags, argv, uid, rung)
+                    expect_equal(json.loads(run.out), [row[3] for row in KINDS], repr(run))
+                    denied = run.attempts(call="socket", verdict="denied")
+                    if rung == "C":
+                        continue
+                    expect_equal(sorted((r["family"], r.get("protocol", ""), r["errno"]) for r in denied), wanted, "the records")
+                    expect(all(r["executable"] == os.path.realpath(PYTHON) and r["count"] == 1 and not r.get("tip") for r in denied), str(denied))
+                    expect_equal(len(run.attempts()), len(denied), f"nothing else: {run.records}")
+    for rung in ("A", "B"):
+        with tap.point(f"rung {rung}: 20,000 of them are counted, not written each"):
+            run = lab.confine(["--offline"], python("for n in range(20000):\n try: socket.socket(n % 8 + 40, 1, 0)\n except OSError: pass"), USER, rung)
+            records = run.attempts(call="socket")
+            tap.note(f"{len(records)} records in {run.seconds:.2f} s")
+            expect(8 <= len(records) < 100, f"{len(records)} records")
+            expect_equal((sum(r["count"] for r in records), run.records[-1]["denied"]), (20000, 20000), "counts")
+
+
 USE = f"""
 import socket, sys
 def go(name, f):
