@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -129,19 +130,21 @@ static void raise_failed(int result)
 		PyErr_SetFromErrno(PyExc_OSError);
 }
 
-static int check_rings(void)
+static int check_rings(const char *and)
 {
 	const int has_ring = ng_py_existing_has_ring();
 
 	if (has_ring > 0)
-		PyErr_SetString(PyExc_RuntimeError,
-				"strict: this process has an io_uring, which the kernel works off without asking any "
-				"filter. No filter has been installed. Block before it is made.");
+		PyErr_Format(
+			PyExc_RuntimeError,
+			"strict: this process has an io_uring, which the kernel works off without asking any filter.%s",
+			and);
 	return has_ring ? -1 : 0;
 }
 
 /* --- with the launcher --- */
 
+#define ROUNDS_MAX 8
 #define FLAGS_MAX (2 + 4 * (NG_RUN_NAMES_MAX + NG_ALLOW_MAX))
 
 /* The supervisor of this process, 0: none. Set once, before the process is strict. */
@@ -168,8 +171,8 @@ static int fill_flags(PyObject *allowed, struct ng_run_policy *policy, char *fla
 			PyErr_SetString(
 				PyExc_RuntimeError,
 				"strict: the whitelist is too long for the launcher, which takes 32 names (a domain is "
-				"two) and 32 "
-				"addresses. No filter has been installed. Join some into a domain or a prefix.");
+				"two) and 32 addresses. No filter has been installed. Join some into a domain or a "
+				"prefix.");
 			return -1;
 		}
 		flags[n++] = "--allow";
@@ -240,29 +243,64 @@ PyDoc_STRVAR(
 	"Returns those that were ended, as existing_sockets() does. Raises RuntimeError, with nothing changed, where\n"
 	"the filter cannot be had. Again: only the sockets.");
 
+/* Under the filter no new one can be made; but a thread that was in accept() meanwhile can have got one. */
+static PyObject *end_all(void)
+{
+	PyObject *ended = ng_py_existing_end(), *more = NULL;
+
+	for (int round = 0; ended && round < ROUNDS_MAX; round++) {
+		more = ng_py_existing_end();
+		if (!more || PyList_SetSlice(ended, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, more) < 0)
+			Py_CLEAR(ended);
+		if (!more || PyList_GET_SIZE(more) == 0)
+			break;
+		Py_CLEAR(more);
+	}
+	Py_XDECREF(more);
+	return ended;
+}
+
+/* 0: locked in; -1 with an exception, which may be so, too (attach()). */
+static int lock_in(void)
+{
+	PyObject *before = ng_py_existing_list(),
+		 *allowed = before ? ng_py_allow_list() : NULL; /* can they be found? */
+	int result = -1;
+
+	/* A filter looks at no address: it can only say no to all. */
+	if (allowed && ng_py_profile() == NG_PROFILE_OFFLINE && PyList_GET_SIZE(allowed) == 0)
+		result = lock_in_alone();
+	else if (allowed)
+		result = attach(allowed);
+	Py_XDECREF(before);
+	Py_XDECREF(allowed);
+	return result;
+}
+
 static PyObject *strict(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-	PyObject *before, *allowed;
+	static atomic_flag is_busy = ATOMIC_FLAG_INIT;
+	PyObject *type, *value, *traceback, *ended;
 	int result;
 
 	if (ng_py_is_strict())
-		return ng_py_existing_end();
-	if (check_rings() < 0)
+		return end_all();
+	if (check_rings(" No filter has been installed. Block before it is made.") < 0)
 		return NULL;
-	before = ng_py_existing_list(); /* can they be found at all? */
-	if (!before)
+	if (atomic_flag_test_and_set(&is_busy))
+		return PyErr_Format(PyExc_RuntimeError, "strict: another thread is about to do the same");
+	result = lock_in();
+	atomic_flag_clear(&is_busy);
+	if (!ng_py_is_strict())
 		return NULL;
-	Py_DECREF(before);
-	allowed = ng_py_allow_list();
-	if (!allowed)
-		return NULL;
-	/* A filter looks at no address: it can only say no to all. */
-	if (ng_py_profile() == NG_PROFILE_OFFLINE && PyList_GET_SIZE(allowed) == 0)
-		result = lock_in_alone();
-	else
-		result = attach(allowed);
-	Py_DECREF(allowed);
-	return result < 0 ? NULL : ng_py_existing_end();
+	PyErr_Fetch(&type, &value, &traceback);
+	ended = end_all();
+	if (ended && result == 0 && check_rings(" It was made while the filter was installed, which stands.") == 0)
+		return ended;
+	Py_XDECREF(ended);
+	if (type)
+		PyErr_Restore(type, value, traceback);
+	return NULL;
 }
 
 PyDoc_STRVAR(existing_doc,

@@ -142,6 +142,33 @@ if os.fork() == 0:
     print(native(INET4), caught(b.allow_network).split(':')[0], flush=True); os._exit(0)
 os.wait()""")
 
+    def while_busy(self):
+        with self.tap.point("threads that accept, connect and lock in meanwhile: one locks in, and no Internet socket is left"):
+            self.says("True True [] []", """
+with b.allow_temporary(): server = socket.create_server(('127.0.0.1', 0), backlog=100)
+b.allow_network()
+enough, made, said = threading.Event(), [], []
+def keep(fd):
+    made.append(fd)
+    if len(made) > 200: enough.set()
+def accept():
+    while True: keep(server._accept()[0])
+def connect():
+    while True:
+        s = socket.socket(); s.connect(address); keep(s.detach())
+def quietly(function):
+    try: function()
+    except OSError: pass
+address = server.getsockname()
+busy = [threading.Thread(target=quietly, args=(function,)) for function in (accept, accept, connect, connect)]
+for thread in busy: thread.start()
+enough.wait()
+lock = [threading.Thread(target=lambda: said.append(strict())) for _ in range(3)]
+for thread in lock: thread.start()
+for thread in lock + busy: thread.join(5)
+print('nothing' in said, all(one == 'nothing' or 'another thread' in one for one in said),
+      [thread for thread in busy if thread.is_alive()], b.protection()['existing'])""", launcher=False)
+
     def refused(self):
         nothing = "['0'] ['0'] False offline True"
         after = "print(status('Seccomp'), status('NoNewPrivs'), b.protection()['strict'], b.profile(), keeps())"
@@ -203,7 +230,7 @@ print(told(), echo(far), echo(near), native(LAN4) == 'sent')""", silent=())
 
     def told(self):
         for launcher in (False, True):
-            with self.tap.point(f"protection() says what is in force, in words too, {'with' if launcher else 'without'} the launcher"):
+            with self.tap.point(f"protection() says what is in force, also in words, {'with' if launcher else 'without'} launcher"):
                 run = self.run(f"""
 before = b.protection()
 {'b.add_whitelist(LAN4)' if launcher else ''}
@@ -279,6 +306,7 @@ def main():
     tap = Tap()
     suite = Suite(RunLab(), tap)
     suite.whole_process()
+    suite.while_busy()
     suite.refused()
     suite.existing()
     suite.told()

@@ -49,15 +49,15 @@ _NOT_COVERED = {
     "options": ("detours that a socket's options choose (source routes), where anything may be reached at all", "strict"),
 }
 _NEVER_COVERED = {
-    "received": ("connected sockets that another process hands in over AF_UNIX, used by their number (os.write)", "netguard run"),
+    "received": ("sockets that another process hands in over AF_UNIX, used past Python's methods (os.write)", "netguard run"),
     "processes": ("processes that were started before, and what they are asked to do", "netguard run"),
     "unix": ("what daemons of this machine do when asked over AF_UNIX: docker, D-Bus, a resolver, a proxy", "netguard run"),
     "outside": ("other processes of this user (of all users, for root) that are made to act: by debugging, by the files they run",
                 "netguard run"),
 }
 _ROOT = ("what root can do besides: devices such as /dev/net/tun, interfaces, routes, modules of the kernel", "not being root")
-_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves in their first statement: what runs before "
-                    "it (sitecustomize, PYTHONPATH), and what is not covered here, is not covered there", "strict")
+_MULTIPROCESSING = ("processes of multiprocessing are interpreters that block themselves in their first statement: what runs "
+                    "before it (sitecustomize, PYTHONPATH), and what is not covered here, is not covered there", "strict")
 _NOTHING = ("everything: nothing is blocked", "block_network()")
 
 
