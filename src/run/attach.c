@@ -164,6 +164,11 @@ int ng_attach(const char *launcher, char *const *flags, pid_t *ret_supervisor, c
 	unsigned n = 3;
 
 	*error = '\0';
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1)
+		return ng_run_say(
+			error, -EPERM,
+			"This process cannot be looked into, so nobody could supervise it: it has changed its "
+			"user, or forbids it (PR_SET_DUMPABLE).");
 	for (; *flags; flags++) {
 		if (n == NG_ATTACH_FLAGS_MAX + 3)
 			return ng_run_say(error, -E2BIG, "There are more than %d flags.", NG_ATTACH_FLAGS_MAX);
@@ -171,6 +176,12 @@ int ng_attach(const char *launcher, char *const *flags, pid_t *ret_supervisor, c
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return ng_run_say(error, -errno, "There is no socket to talk to the launcher: %s.", strerror(errno));
+	if (pair[1] < 3) { /* a standard one is closed here, and will be something else there */
+		const int moved = fcntl(pair[1], F_DUPFD_CLOEXEC, 3);
+
+		close(pair[1]);
+		pair[1] = moved;
+	}
 	snprintf(number, sizeof number, "%d", pair[1]);
 	r = attach(launcher, argv, pair, error);
 	ng_close_fd_(&pair[0]);

@@ -35,8 +35,8 @@
  *
  * 0, and the supervisor's pid in *ret_supervisor (NULL allowed). Negative errno with a sentence: nothing is confined,
  * though the calling thread may have given up new privileges; -ESRCH: a thread has a filter of its own, -EBUSY: a
- * listener exists already. 1 with a sentence: the filter stands and nobody serves it; every use of the network fails
- * from now on. */
+ * listener exists already, -EPERM: this process is not dumpable, as after changing its user. 1 with a sentence: the
+ * filter stands and nobody serves it; every use of the network fails from now on. */
 int ng_attach(const char *launcher, char *const *flags, pid_t *ret_supervisor, char error[static NG_RUN_ERROR_MAX]);
 
 /* In the launcher. `fd`: the socket; taken over by *ret (as its command_fd, see ng_confine_go()) when it went well.

@@ -355,6 +355,7 @@ static int supervise_process(const struct ng_run_options *options)
 	sigset_t all;
 	int status;
 
+	fill_standard();
 	sigfillset(&all); /* for good: only the end of the process is ours */
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (ng_record_open(options, &record, error) < 0) {

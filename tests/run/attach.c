@@ -250,6 +250,15 @@ static void point_outlived(void)
 	}
 }
 
+static void point_closed(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	attach("x");
+	expect(reach(allowed) == 0 && reach_by_thread(refused) == ENETUNREACH, "what is allowed, and nothing else");
+	expect(has_record("\"denied\"", "127.0.0.1"), "what was refused is on record");
+}
+
 static void point_twice(void)
 {
 	char error[NG_RUN_ERROR_MAX];
@@ -288,6 +297,9 @@ static void point_refused(void)
 	expect(ng_attach("/nowhere/netguard", good, NULL, error) == -ENOENT && strstr(error, "/nowhere/"), error);
 	expect(ng_attach("/bin/true", good, NULL, error) == -EPIPE && strstr(error, "/bin/true"), error);
 	expect(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0, "privileges are as before");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	expect(ng_attach(launcher, good, NULL, error) == -EPERM && strstr(error, "looked into"), error);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (pipe(ends) < 0 || pthread_create(&thread, NULL, own_filter, &ends[1]) != 0)
 		exit(99);
 	expect(read(ends[0], &byte, 1) == 0, "the thread runs");
@@ -331,6 +343,7 @@ static const struct {
 	{ "a killed supervisor: every call is refused, also one that waits", point_killed },
 	{ "signals that end others do not end the supervisor", point_signals },
 	{ "what the process started is served after its end", point_outlived },
+	{ "with the standard descriptors closed", point_closed },
 	{ "a second time: refused, and the first holds", point_twice },
 	{ "where it cannot be, nothing is changed and a sentence says why", point_refused },
 	{ "a filter alone keeps UNIX sockets, if so wished, and nothing else", point_filter_alone },
