@@ -57,6 +57,22 @@ static const struct method *method_of(enum ng_py_door door)
 					    : &connect;
 }
 
+/* The first address of a lookup's answer, borrowed; NULL: it is not what the interpreter's own function answers with.
+ * Python code can put another in its place, but not make the answer mean anything besides an address. */
+static PyObject *first_of(PyObject *list)
+{
+	PyObject *item = PyList_Check(list) && PyList_GET_SIZE(list) > 0 ? PyList_GET_ITEM(list, 0) : NULL;
+	PyObject *sockaddr =
+		item && PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 5 ? PyTuple_GET_ITEM(item, 4) : NULL;
+	PyObject *text = sockaddr && PyTuple_Check(sockaddr) && PyTuple_GET_SIZE(sockaddr) > 0
+				 ? PyTuple_GET_ITEM(sockaddr, 0)
+				 : NULL;
+	const char *address = text && PyUnicode_Check(text) && PyUnicode_IS_ASCII(text) ? PyUnicode_AsUTF8(text) : NULL;
+	uint8_t addr[16];
+
+	return address && ng_py_numeric(address, addr) ? text : NULL;
+}
+
 /* The first address that the name has for this socket, as the method would take it: through the lookup's own door,
  * which judges it. A new tuple or NULL. */
 static PyObject *resolved(PyObject *address, const char *host, const struct ng_py_socket *socket)
@@ -66,8 +82,8 @@ static PyObject *resolved(PyObject *address, const char *host, const struct ng_p
 	if (module)
 		list = PyObject_CallMethod(module, "getaddrinfo", "sOiii", host, Py_None, socket->family, socket->type,
 					   0);
-	if (list && PyList_Check(list) && PyList_GET_SIZE(list) > 0) {
-		first = PyTuple_GET_ITEM(PyTuple_GET_ITEM(PyList_GET_ITEM(list, 0), 4), 0);
+	first = list ? first_of(list) : NULL;
+	if (first) {
 		result = PySequence_List(address);
 		if (result && PyList_SetItem(result, 0, Py_BuildValue("O", first)) == 0)
 			Py_SETREF(result, PyList_AsTuple(result));

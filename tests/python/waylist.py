@@ -48,6 +48,9 @@ def udp():
     s = socket.socket(FAMILY, socket.SOCK_DGRAM); s.settimeout(3); return s
 def came(data):
     if data != b'knock': raise OSError('it has ended')
+def done(failure):
+    "Of a sub-interpreter: 3.13 returns what it raised."
+    if failure: raise OSError(str(failure.formatted))
 def libc():
     import ctypes
     return ctypes.CDLL(None, use_errno=True)
@@ -169,13 +172,13 @@ def raise_it():
         raise said[0]
 t = threading.Thread(target=work)
 t.start()"""),
-    Way("a sub-interpreter", "i.run_string(i.create(), CODE)", """
+    Way("a sub-interpreter", "done(i.run_string(i.create(), CODE))", """
 try:
     import _xxsubinterpreters as i
 except ImportError:
     import _interpreters as i
 CODE = f'import _socket; s = _socket.socket({FAMILY}, 2, 0); s.sendto(b"x", ({HOST!r}, 7001))'"""),
-    Way("a sub-interpreter made before, with _socket imported there", "i.run_string(n, CODE)", """
+    Way("a sub-interpreter made before, with _socket imported there", "done(i.run_string(n, CODE))", """
 try:
     import _xxsubinterpreters as i
 except ImportError:
@@ -801,6 +804,20 @@ for turn in range(3):
     encodings.idna.ToASCII = Turn()
     try: udp().sendto(b'x', ('\xe4', 7001))
     except Exception as error: last = error""", WHITELISTED, kinds="kind quiet inet"),
+    Way("getaddrinfo replaced, by one whose answer is read in two ways", """
+import _socket, encodings.idna
+class Turn:
+    n = 0
+    def __call__(self, label):
+        self.n += 1
+        return b'203.0.113.10' if self.n == turn else b'192.168.77.10'
+_socket.getaddrinfo = lambda *a: [(2, 2, 17, '', ('\xe4', 7001))]
+for turn in range(1, 5):
+    encodings.idna.ToASCII = Turn()
+    for host in ('lan.example.org', '\xe4'):
+        try: udp().sendto(b'x', (host, 7001))
+        except Exception: pass""", WHITELISTED + "; python_blackbox.add_whitelist('lan.example.org')",
+        kinds="kind quiet inet"),
     Way("another codec for host names", """
 import codecs, encodings
 codecs.unregister(encodings.search_function)
