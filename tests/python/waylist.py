@@ -902,9 +902,10 @@ for n in range(20):
 else:
     raise last"""),
     Way("tried without end, until a signal's handler raises", ALARM + """
+s = udp()  # one, since CPython clears what is raised while it finalises a socket
 while True:
     try:
-        udp().sendto(b'x', (HOST, 7001))
+        s.sendto(b'x', (HOST, 7001))
         break
     except OSError:
         pass""", kinds="waits"),
