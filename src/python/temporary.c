@@ -7,6 +7,8 @@
  */
 #include "blackbox.h"
 
+#include <stdatomic.h>
+
 #include <structmember.h>
 
 typedef struct {
@@ -14,6 +16,16 @@ typedef struct {
 	PyObject *token;               /* of the variable; NULL outside the block */
 	bool is_active;
 } Temporary;
+
+/* Blocks of all threads and interpreters that are active: while there are none, nobody's context has to be asked. */
+static atomic_int n_active;
+
+static void set_active(Temporary *value, bool is_active)
+{
+	if (value->is_active != is_active)
+		atomic_fetch_add(&n_active, is_active ? 1 : -1);
+	value->is_active = is_active;
+}
 
 /* The class of this interpreter's values, and its variable. */
 static PyObject *own_item(const char *name)
@@ -77,7 +89,7 @@ static PyObject *enter(PyObject *self, PyObject *Py_UNUSED(none))
 	value->token = PyContextVar_Set(variable, self);
 	if (!value->token)
 		return NULL;
-	value->is_active = true;
+	set_active(value, true);
 	carry_to_executors();
 	return Py_BuildValue("O", self);
 }
@@ -87,7 +99,7 @@ static PyObject *leave(PyObject *self, PyObject *Py_UNUSED(args))
 	Temporary *value = (Temporary *)self;
 	PyObject *variable = own_item("temporary");
 
-	value->is_active = false;
+	set_active(value, false);
 	/* A generator may leave in another context than it entered: then the variable keeps a value that is off. */
 	if (value->token && variable && PyContextVar_Reset(variable, value->token) < 0)
 		PyErr_Clear();
@@ -100,7 +112,7 @@ bool ng_py_is_temporarily_allowed(void)
 	PyObject *type, *error, *traceback, *variable, *value = NULL;
 	bool result = false;
 
-	if (ng_py_is_strict())
+	if (atomic_load_explicit(&n_active, memory_order_relaxed) == 0 || ng_py_is_strict())
 		return false;
 	PyErr_Fetch(&type, &error, &traceback);
 	variable = own_item("temporary");
@@ -137,6 +149,7 @@ static void dealloc(PyObject *self)
 	PyTypeObject *type = Py_TYPE(self);
 
 	PyObject_GC_UnTrack(self);
+	set_active((Temporary *)self, false); /* entered and abandoned */
 	clear(self);
 	type->tp_free(self);
 	Py_DECREF(type);
