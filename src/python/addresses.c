@@ -95,6 +95,16 @@ static PyObject *resolved(PyObject *address, const char *host, const struct ng_p
 	return result;
 }
 
+/* Arguments that the interpreter refuses have its exception, not ours: then, and where nothing is lost, the event
+ * decides, which comes after them. */
+static bool is_judged_here(const struct ng_py_call *call)
+{
+	if (call->door == NG_PY_DOOR_SENDTO)
+		return call->n_args <= 3 && PyObject_CheckBuffer(call->args[0]) &&
+		       (call->n_args == 2 || PyLong_Check(call->args[1]));
+	return call->door != NG_PY_DOOR_SENDMSG;
+}
+
 /* An address is judged here and not at its event, at which CPython has taken hold of memory that it does not always
  * give back when the event is refused (the data of sendto()). A name is looked up here as well, so that the address
  * that is judged is the one that is used: that of a name at its event. A new reference, or NULL. */
@@ -113,7 +123,7 @@ static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socke
 		if (ng_py_is_number(target.host) || ng_py_judge_name(method->api, target.host, socket->family) == 0)
 			address = resolved(plain, target.host, socket);
 		Py_DECREF(plain);
-	} else {
+	} else if (is_judged_here(call)) {
 		*ret_is_judged = true;
 		if (ng_py_judge_target(method->call, method->api, method->kind, socket, &target) < 0)
 			Py_CLEAR(address);

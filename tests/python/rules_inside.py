@@ -486,6 +486,13 @@ def p_same_errors():
     with rules("127.0.0.1"):
         equal(said(), before)
     equal(len(before), len(calls))
+    with rules(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:  # also where the address is refused
+        refused_address = ("203.0.113.9", 9)
+        for arguments in (("text", refused_address), (b"x", "flags", refused_address), (b"x", 0, refused_address, 4)):
+            raises(TypeError, made.sendto, *arguments)
+        taken = bytearray(b"x")
+        refused(made.sendto, taken, refused_address)
+        taken += b"y"  # CPython would still hold it
 
 
 def p_descriptors():
