@@ -109,7 +109,8 @@ def valgrind(tap, folder):
         path = os.path.join(folder, "valgrind-%p.xml")  # children that are forked write one, too
         # PYTHONMALLOC: CPython's own allocator hides from it what lives.
         program(pythons.SYSTEM, "once", PYTHONMALLOC="malloc",
-                before=[shutil.which("valgrind"), "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--xml=yes", f"--xml-file={path}", "--num-callers=30"])
+                before=[shutil.which("valgrind"), "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--xml=yes",
+                        f"--xml-file={path}", "--num-callers=30"])
         found = [error for one in glob.glob(path.replace("%p", "*")) for error in read_valgrind(one)]
         expect(not found, f"{found}")
 
@@ -193,7 +194,8 @@ def embedded(tap, folder):
         with tap.point(f"a program starts {version} and ends it five times, and it is blocked each time"):
             flags, prefix = flags_of(python)
             target = os.path.join(folder, "embedded-" + version.replace(" ", "-"))
-            built = subprocess.run([*shlex.split(sysconfig.get_config_var("CC") or "cc"), "-O1", "-g", EMBEDDED, "-o", target, *flags], check=False,
+            compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
+            built = subprocess.run([*compiler, "-O1", "-g", EMBEDDED, "-o", target, *flags], check=False,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
             if built.returncode:
                 raise Skip(f"no program can be linked with it: {built.stdout.strip().splitlines()[-1][:150]}")
