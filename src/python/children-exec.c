@@ -250,8 +250,8 @@ static int add_quoted(PyObject **text, const char *word)
 	*at++ = '\'';
 	for (; *word; word++) {
 		if (*word == '\'') {
-			memcpy(at, "'\\''", 4);
-			at += 4;
+			for (const char *escaped = "'\\''"; *escaped; escaped++)
+				*at++ = *escaped;
 		} else {
 			*at++ = *word;
 		}

@@ -227,7 +227,7 @@ static void cut_last(char *path)
 	char *slash = strrchr(path, '/');
 
 	if (!slash)
-		strcpy(path, ".");
+		memcpy(path, ".", sizeof "."); /* PATH_MAX and more have room for it */
 	else if (slash == path)
 		path[1] = '\0';
 	else

@@ -18,7 +18,7 @@
 	3600 /* how long one is good: lookups tell no lifetime, and pools keep addresses for a while                   \
 	      */
 
-/* One whitelist entry, parsed; equal entries are equal bytes. */
+/* One whitelist entry, parsed. */
 struct ng_py_rule {
 	uint8_t flags;   /* NG_APP_*: loopback, shared, cloud-metadata */
 	uint8_t n_allow; /* an address or prefix; two for localhost */

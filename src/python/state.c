@@ -129,11 +129,23 @@ static struct ng_allows *portions_for(unsigned n_rules)
 	return calloc(2 + 2 * (size_t)(n_rules + 1) / NG_ALLOW_MAX, sizeof(struct ng_allows));
 }
 
+static bool is_same_name(const struct ng_name_rule *a, const struct ng_name_rule *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->is_wildcard == b->is_wildcard && a->proto == b->proto &&
+	       a->port_first == b->port_first && a->port_last == b->port_last;
+}
+
+static bool is_same_rule(const struct ng_py_rule *a, const struct ng_py_rule *b)
+{
+	return a->flags == b->flags && a->n_allow == b->n_allow && a->has_name == b->has_name &&
+	       memcmp(a->allow, b->allow, sizeof(a->allow)) == 0 && is_same_name(&a->name, &b->name);
+}
+
 /* With the lock held: the entry's place, or -1. */
 static int rule_find(const struct ng_py_rule *rule)
 {
 	for (unsigned i = 0; i < state.n_rules; i++)
-		if (memcmp(state.rules[i], rule, sizeof(*rule)) == 0)
+		if (is_same_rule(state.rules[i], rule))
 			return (int)i;
 	return -1;
 }

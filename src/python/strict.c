@@ -102,7 +102,7 @@ static void read_thread_name(pid_t thread, char name[static 32])
 	snprintf(path, sizeof path, "/proc/self/task/%d/comm", (int)thread);
 	file = fopen(path, "re");
 	if (!file || !fgets(name, 32, file))
-		strcpy(name, "?");
+		snprintf(name, 32, "?");
 	name[strcspn(name, "\n")] = '\0';
 	if (file)
 		fclose(file);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every way around that waylist.py knows, with the packet counters at the peers as judge.
+"""Every way around that waylist.py and waylist_beyond.py know, with the packet counters at the peers as judge.
 
 Each way is first shown to reach its peer without the module: what does not work there says nothing, and is skipped. Then with
 it: what is covered is refused, raises NetworkBlockedError and lets no packet arrive; what is not is named by protection(). Under
@@ -29,11 +29,14 @@ sys.path.insert(1, os.path.dirname(os.path.abspath(__file__)))
 from runlab import INET4, INET6, LAN4, LAN6, RunLab, expect, inside, is_bare, require_run  # noqa: E402
 from lab import CLIENT4, CLIENT6, build_file  # noqa: E402
 from tap import Skip, Tap  # noqa: E402
-from waylist import PRELUDE, SENDERS, WAYS, Way  # noqa: E402
+import waylist  # noqa: E402
+import waylist_beyond  # noqa: E402
+from way import PRELUDE, SENDERS, Way  # noqa: E402
 
 PYTHON = os.environ.get("NETGUARD_PYTHON", "/usr/bin/python3")  # the import folder of $NETGUARD_BUILD must be its
 SECONDS = 15
 AT_ONCE = 6
+WAYS = waylist.WAYS + waylist_beyond.WAYS
 BLOCKS = {
     "control": "",
     "offline": "import python_blackbox; python_blackbox.block_network()",
