@@ -14,7 +14,8 @@ tells what is covered in this process and what is not. The manual page python_bl
 
 import os as _os
 
-from . import _core
+# _libraries now and not at the first refusal: a child that is forked while a thread imports it would wait for that thread.
+from . import _core, _libraries  # noqa: F401
 from ._core import (NetworkBlockedError, add_whitelist, allow_network, allow_temporary, attempts, clear_attempts, is_blocked,
                     on_attempt, profile, remove_whitelist, whitelist)
 
