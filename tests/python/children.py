@@ -60,7 +60,7 @@ def run(path, task, mode, launcher=LAUNCHER):
     prefix = f"t{next(COUNT)}-"
     noauto = {"PYTHON_BLACKBOX_NOAUTO": "1"} if mode == "noauto" else {}
     ended = subprocess.run([path, os.path.join(HERE, "children_inside.py"), task, mode, HOST, str(SERVER.port), prefix],
-                           env=pythons.environment(pythons.package(path), NETGUARD_RUN=launcher, **noauto), check=False,
+                           env=pythons.environment(pythons.package(path), NETGUARD_RUN=launcher, PATH="/usr/bin:/bin", **noauto), check=False,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS)
     lines = [line for line in ended.stdout.decode().splitlines() if line.startswith("{")]
     expect(ended.returncode == 0 and lines, f"{task} {mode} ended with {ended.returncode}: {ended.stderr.decode()[-2000:]}")
