@@ -234,7 +234,8 @@ static int go_blocked_first(struct fork_exec *fork, Py_ssize_t line)
 		ng_py_child_note(&fork->child, "children are allowed (subprocess=\"allow\")");
 		return 0;
 	}
-	if (put(fork, ARGS, ng_py_child_block_first(&fork->child, line)) < 0)
+	if (put(fork, ARGS, ng_py_child_block_first(&fork->child, line)) < 0 ||
+	    put(fork, EXECUTABLES, ng_py_child_own_interpreter()) < 0)
 		return -1;
 	ng_py_child_note(&fork->child, "it blocks itself by the same rules before its first statement");
 	return 0;

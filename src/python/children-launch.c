@@ -265,6 +265,16 @@ static bool is_own_interpreter(const char *path)
 	       own.st_ino == other.st_ino;
 }
 
+PyObject *ng_py_child_own_interpreter(void)
+{
+	char path[PATH_MAX];
+	const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+
+	if (length < 0)
+		return PyErr_SetFromErrnoWithFilename(PyExc_OSError, "/proc/self/exe");
+	return Py_BuildValue("(y#)", path, (Py_ssize_t)length);
+}
+
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;

@@ -85,6 +85,9 @@ int ng_py_children_place_init(PyObject *module);
 /* Is it multiprocessing's: this interpreter, to run multiprocessing's own line? Then the place of the line in argv,
  * else 0. */
 Py_ssize_t ng_py_child_is_multiprocessing(const struct ng_py_child *child);
+/* This interpreter's executable, as the tuple of what to execute: whatever is at the path that was given by then, in
+ * whatever folder, is not. New reference, or NULL with an exception. */
+PyObject *ng_py_child_own_interpreter(void);
 /* The argv with that line preceded by our block, with the rules of now. */
 PyObject *ng_py_child_block_first(const struct ng_py_child *child, Py_ssize_t at);
 

@@ -564,6 +564,28 @@ class Growing(list):
         return iter(now)
 
 
+def moved_programs(own, line):
+    """The interpreter is at the path when it is looked for, another program when it is executed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("one", "two"):
+            os.mkdir(f"{folder}/{name}")
+        os.symlink(own, f"{folder}/one/program")
+        for where, token in (("two/program", "folder"), ("other", "meanwhile")):
+            with open(f"{folder}/{where}", "w", encoding="utf-8") as script:
+                script.write(f"#!/bin/sh\nexec {quoted(client(token))}\n")
+            os.chmod(f"{folder}/{where}", 0o755)
+        before = os.getcwd()
+        os.chdir(f"{folder}/one")
+        try:
+            return {
+                "another folder": told(lambda: by_run(["./program", "-c", line], cwd=f"{folder}/two")),
+                "put there meanwhile": told(lambda: by_run([f"{folder}/one/program", "-c", line],
+                                                           preexec_fn=lambda: os.replace(f"{folder}/other", "program"))),
+            }
+        finally:
+            os.chdir(before)
+
+
 def tricks():
     block()
     own = os.path.realpath(f"/proc/{os.getpid()}/exe")
@@ -581,6 +603,7 @@ def tricks():
             "first statement": told(by_run, [own, "-c", first]),
             "another program": told(lambda: by_run(["/bin/sh", "-c", quoted(client("sh"))], executable=Turning("/bin/sh", own))),
         }
+    found.update(moved_programs(own, line))
     found["execv, a turning path"] = in_fork(lambda: os.execv(Turning("/bin/true", own), client("turning")))
     found["execv, a growing list"] = in_fork(lambda: os.execv(own, Growing([own, "-c", "pass"], client("growing"))))
     try:
