@@ -14,7 +14,7 @@
 typedef struct {
 	PyObject_HEAD PyObject *outer; /* what the variable held before, or NULL */
 	PyObject *token;               /* of the variable; NULL outside the block */
-	bool is_active;
+	bool is_active, was_entered;
 } Temporary;
 
 /* Blocks of all threads and interpreters that are active: while there are none, nobody's context has to be asked. */
@@ -25,6 +25,14 @@ static void set_active(Temporary *value, bool is_active)
 	if (value->is_active != is_active)
 		atomic_fetch_add(&n_active, is_active ? 1 : -1);
 	value->is_active = is_active;
+}
+
+static void dealloc(PyObject *self);
+
+/* A program can come by the variable (copy_context()) and put anything there. */
+static bool is_ours(PyObject *object)
+{
+	return Py_TYPE(object)->tp_dealloc == dealloc;
 }
 
 /* The class of this interpreter's values, and its variable. */
@@ -42,6 +50,8 @@ static PyObject *new_value(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none
 
 	if (!class)
 		return NULL;
+	if (!PyType_Check(class) || ((PyTypeObject *)class)->tp_dealloc != dealloc)
+		return PyErr_Format(PyExc_RuntimeError, "the class of allow_temporary() was replaced");
 	if (ng_py_is_strict()) {
 		PyErr_SetString(
 			PyExc_RuntimeError,
@@ -53,7 +63,7 @@ static PyObject *new_value(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none
 	if (!value)
 		return NULL;
 	value->outer = value->token = NULL;
-	value->is_active = false;
+	value->is_active = value->was_entered = false;
 	PyObject_GC_Track(value);
 	return (PyObject *)value;
 }
@@ -72,6 +82,14 @@ static void carry_to_executors(void)
 	PyErr_Clear();
 }
 
+/* Is the value itself, or inside of a block of this one? Entered there again, it would be its own outer one. */
+static bool is_around(PyObject *value, PyObject *inner)
+{
+	while (inner && is_ours(inner) && inner != value)
+		inner = ((Temporary *)inner)->outer;
+	return inner == value;
+}
+
 static PyObject *enter(PyObject *self, PyObject *Py_UNUSED(none))
 {
 	Temporary *value = (Temporary *)self;
@@ -85,11 +103,17 @@ static PyObject *enter(PyObject *self, PyObject *Py_UNUSED(none))
 	}
 	if (PyContextVar_Get(variable, NULL, &outer) < 0)
 		return NULL;
+	if (value->was_entered && is_around(self, outer)) {
+		Py_DECREF(outer);
+		return PyErr_Format(PyExc_RuntimeError,
+				    "this allow_temporary() was entered in this context before: make another");
+	}
 	Py_XSETREF(value->outer, outer);
 	value->token = PyContextVar_Set(variable, self);
 	if (!value->token)
 		return NULL;
 	set_active(value, true);
+	value->was_entered = true;
 	carry_to_executors();
 	return Py_BuildValue("O", self);
 }
@@ -117,7 +141,7 @@ bool ng_py_is_temporarily_allowed(void)
 	PyErr_Fetch(&type, &error, &traceback);
 	variable = own_item("temporary");
 	if (variable && PyContextVar_Get(variable, NULL, &value) == 0)
-		for (PyObject *at = value; at && !result; at = ((Temporary *)at)->outer)
+		for (PyObject *at = value; at && is_ours(at) && !result; at = ((Temporary *)at)->outer)
 			result = ((Temporary *)at)->is_active;
 	Py_XDECREF(value);
 	PyErr_Restore(type, error, traceback);
@@ -149,10 +173,12 @@ static void dealloc(PyObject *self)
 	PyTypeObject *type = Py_TYPE(self);
 
 	PyObject_GC_UnTrack(self);
+	Py_TRASHCAN_BEGIN(self, dealloc);     /* blocks nest to any depth */
 	set_active((Temporary *)self, false); /* entered and abandoned */
 	clear(self);
 	type->tp_free(self);
 	Py_DECREF(type);
+	Py_TRASHCAN_END;
 }
 
 static PyMethodDef value_methods[] = {
