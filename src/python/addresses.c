@@ -105,6 +105,30 @@ static bool is_judged_here(const struct ng_py_call *call)
 	return call->door != NG_PY_DOOR_SENDMSG;
 }
 
+/* An address that cannot be read. The interpreter looks the host up before it finds fault with a port out of range, and
+ * before the event. A port that is no int, and a host with a NUL, it refuses at once. */
+static int judge_unread(const struct method *method, const struct ng_py_socket *socket, PyObject *address)
+{
+	struct ng_py_target target;
+	PyObject *host, *pair;
+	Py_ssize_t length;
+	bool is_known;
+
+	if (!PyTuple_Check(address) || PyTuple_GET_SIZE(address) < 2 || !PyLong_Check(PyTuple_GET_ITEM(address, 1)))
+		return 0;
+	host = PyTuple_GET_ITEM(address, 0);
+	pair = Py_BuildValue("(Oi)", host, 0);
+	is_known = pair && ng_py_target_of(pair, &target);
+	Py_XDECREF(pair);
+	if (is_known)
+		return !target.has_name || ng_py_is_number(target.host)
+			       ? 0
+			       : ng_py_judge_name(method->api, target.host, socket->family);
+	PyErr_Clear();
+	length = PyUnicode_Check(host) ? PyUnicode_GET_LENGTH(host) : PyBytes_Check(host) ? PyBytes_GET_SIZE(host) : 0;
+	return length < (Py_ssize_t)sizeof(target.host) ? 0 : ng_py_refuse_unread(method->call, method->api, socket);
+}
+
 /* An address is judged here and not at its event, at which CPython has taken hold of memory that it does not always
  * give back when the event is refused (the data of sendto()). A name is looked up here as well, so that the address
  * that is judged is the one that is used: that of a name at its event. A new reference, or NULL. */
@@ -116,8 +140,13 @@ static PyObject *settled(const struct ng_py_call *call, const struct ng_py_socke
 	struct ng_py_target target;
 
 	*ret_is_judged = false;
-	if (!plain || !ng_py_target_of(plain, &target))
+	if (!plain)
+		return NULL;
+	if (!ng_py_target_of(plain, &target)) {
+		if (judge_unread(method, socket, plain) < 0)
+			Py_CLEAR(plain);
 		return plain;
+	}
 	if (target.has_name) {
 		address = NULL;
 		if (ng_py_is_number(target.host) || ng_py_judge_name(method->api, target.host, socket->family) == 0)

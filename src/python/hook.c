@@ -166,6 +166,41 @@ static int replace_init(PyTypeObject *type)
 	return type->tp_init == wrap_init ? replace_below(type) : 1;
 }
 
+/* --- a type made later --- */
+
+static int (*original_exec)(PyObject *module);
+
+static int init_door_of(PyObject *module)
+{
+	PyObject *type = PyObject_GetAttrString(module, "socket");
+	int result = type && PyType_Check(type) ? replace_init((PyTypeObject *)type) : -1;
+
+	Py_XDECREF(type);
+	return result;
+}
+
+static int wrap_exec(PyObject *module)
+{
+	const int result = original_exec(module);
+
+	return result < 0 || init_door_of(module) < 0 ? -1 : result;
+}
+
+/* From 3.12 on each interpreter, and each import after a deletion, makes a type of its own: by the function in the slot
+ * of the module's definition (PyModuleDef.m_slots, static data of CPython), which is one for the process. */
+static void replace_exec(PyObject *module)
+{
+	const PyModuleDef *def = PyModule_Check(module) ? PyModule_GetDef(module) : NULL;
+
+	for (PyModuleDef_Slot *slot = def ? def->m_slots : NULL; slot && slot->slot && !original_exec; slot++) {
+		if (slot->slot == Py_mod_exec && slot->value != (void *)wrap_exec) {
+			original_exec = (int (*)(PyObject *))slot->value;
+			slot->value = (void *)wrap_exec;
+		}
+	}
+	PyErr_Clear();
+}
+
 /* --- socket events --- */
 
 static int on_new(const char *api, PyObject *args)
@@ -193,21 +228,6 @@ static int on_new(const char *api, PyObject *args)
 	return ng_py_judge_flow("socket", api, &socket, &flow, NULL);
 }
 
-static int refuse_unread(const char *call, const char *api, const struct ng_py_socket *socket)
-{
-	struct ng_py_attempt attempt = {
-		.call = call,
-		.api = api,
-		.family = socket->family,
-		.flow = ng_py_flow_of(socket, NG_CALL_CREATE),
-		.reason = NG_REASON_MALFORMED,
-		.why = "its address cannot be read",
-		.tip = "write the host as str and the port as int",
-	};
-
-	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
-}
-
 /* An event whose second argument is a socket's address. */
 static int judge_address(const char *call, const char *api, uint8_t kind, PyObject *args)
 {
@@ -221,7 +241,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 	if (!is_inet(socket.family))
 		return ng_py_kind_is_good(socket.family, socket.type, socket.proto) ? 0 : refuse_kind(api, &socket);
 	if (!ng_py_target_of(address, &target)) /* the interpreter has taken it, and we cannot tell for what */
-		return refuse_unread(call, api, &socket);
+		return ng_py_refuse_unread(call, api, &socket);
 	if (target.has_name) /* only where there is no door: it has been looked up by now */
 		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, socket.family);
 	return ng_py_judge_target(call, api, kind, &socket, &target);
@@ -261,8 +281,8 @@ static int judge_host(const char *api, PyObject *host, PyObject *port, int famil
 	is_known = pair && ng_py_target_of(pair, &target);
 	Py_XDECREF(pair);
 	PyErr_Clear();
-	if (!is_known)
-		return 0;
+	if (!is_known) /* the interpreter takes more than a name can be: longer ones, and what stands before a NUL */
+		return host && host != Py_None ? ng_py_refuse_unread("resolve", api, &socket) : 0;
 	if (target.has_name)
 		return ng_py_is_number(target.host) ? 0 : ng_py_judge_name(api, target.host, family);
 	if (!is_reached)
@@ -409,10 +429,10 @@ static PyObject *on_getnameinfo_call(const struct ng_py_call *call)
 static int init_door(void)
 {
 	PyObject *module = PyImport_ImportModule("_socket");
-	PyObject *type = module ? PyObject_GetAttrString(module, "socket") : NULL;
-	int result = type && PyType_Check(type) ? replace_init((PyTypeObject *)type) : -1;
+	const int result = module ? init_door_of(module) : -1;
 
-	Py_XDECREF(type);
+	if (result >= 0)
+		replace_exec(module);
 	Py_XDECREF(module);
 	return result;
 }

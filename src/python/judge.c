@@ -313,6 +313,21 @@ int ng_py_judge_target(const char *call, const char *api, uint8_t kind, const st
 	return ng_py_judge_flow(call, api, socket, &flow, NULL);
 }
 
+int ng_py_refuse_unread(const char *call, const char *api, const struct ng_py_socket *socket)
+{
+	struct ng_py_attempt attempt = {
+		.call = call,
+		.api = api,
+		.family = socket->family,
+		.flow = ng_py_flow_of(socket, NG_CALL_CREATE),
+		.reason = NG_REASON_MALFORMED,
+		.why = "its address cannot be read",
+		.tip = "write the host as str and the port as int",
+	};
+
+	return ng_py_is_temporarily_allowed() ? 0 : ng_py_refuse(&attempt);
+}
+
 int ng_py_judge_name(const char *api, const char *name, int family)
 {
 	struct ng_py_attempt attempt = {

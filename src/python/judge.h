@@ -50,6 +50,8 @@ int ng_py_judge_flow(const char *call, const char *api, const struct ng_py_socke
 /* The same for an address that has been read; `kind`: NG_CALL_*. */
 int ng_py_judge_target(const char *call, const char *api, uint8_t kind, const struct ng_py_socket *socket,
 		       const struct ng_py_target *target);
+/* Refuses an address that cannot be read, 0 where nothing is refused for the moment. */
+int ng_py_refuse_unread(const char *call, const char *api, const struct ng_py_socket *socket);
 /* `family`: of the addresses that are asked for, AF_UNSPEC for all. */
 int ng_py_judge_name(const char *api, const char *name, int family);
 /* The peer of a connected descriptor; 0 also where there is none. */

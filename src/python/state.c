@@ -214,15 +214,20 @@ static int rule_parse(PyObject *text, struct ng_py_rule *ret_rule)
 	char error[NG_RUN_ERROR_MAX] = "";
 	struct ng_run_policy *policy;
 	const char *word, *what;
+	Py_ssize_t length = 0;
 
 	if (!PyUnicode_Check(text)) {
 		PyErr_Format(PyExc_TypeError, "a whitelist entry is a str such as \"example.org\", not %.100s",
 			     Py_TYPE(text)->tp_name);
 		return -1;
 	}
-	word = PyUnicode_AsUTF8(text);
+	word = PyUnicode_AsUTF8AndSize(text, &length);
 	if (!word)
 		return -1;
+	if (strlen(word) != (size_t)length) {
+		PyErr_SetString(PyExc_ValueError, "a whitelist entry has no NUL character");
+		return -1;
+	}
 	policy = PyMem_Calloc(1, sizeof(*policy));
 	if (!policy) {
 		PyErr_NoMemory();

@@ -4,6 +4,7 @@
 import array
 import asyncio
 import contextlib
+import contextvars
 import copy
 import errno
 import gc
@@ -659,6 +660,59 @@ def p_fork():
             os._exit(2 * first + reached())
         equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 1)
         assert not reached()
+
+
+def p_unreadable():
+    """a name is looked up with no port that is out of range, in no length, and not before a NUL"""
+    long = ".".join(["a" * 60] * 5) + ".example.org"
+    with rules(LOOPBACK), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        for address in (("secret.example.org", 70000), ("secret.example.org", -1), (long, 80)):
+            raises(bb.NetworkBlockedError, made.connect, address)
+            raises(bb.NetworkBlockedError, made.connect_ex, address)
+            raises(bb.NetworkBlockedError, made.sendto, b"x", address)
+            raises(bb.NetworkBlockedError, made.sendmsg, [b"x"], [], 0, address)
+        for host in (long.encode(), "secret.example.org\0", b"secret.example.org\0"):
+            raises(bb.NetworkBlockedError, socket.getaddrinfo, host, 80)
+        raises(bb.NetworkBlockedError, socket.getnameinfo, ("0" * 300 + "177.0.0.2", 80), 0)
+        raises(OverflowError, made.connect, (LOOPBACK, 70000))
+        raises(OverflowError, made.connect, ("localhost", 70000))
+        raises(ValueError, bb.add_whitelist, "127.0.0.2\0")
+
+
+def p_forged_permission():
+    """what a program puts in the place of a permission is none, and a permission that is inside of itself is not given"""
+    with rules():
+        with bb.allow_temporary() as kept:
+            variable = [one for one in contextvars.copy_context() if "blackbox" in one.name][0]
+            around = contextvars.copy_context()
+        with bb.allow_temporary():  # somebody has one
+            for forged in (b"\1" * 64, object(), "\1" * 64):
+                assert not contextvars.Context().run(lambda value: (variable.set(value), reached())[1], forged)
+        inner = bb.allow_temporary()
+        around.run(inner.__enter__)
+        inner.__exit__(None, None, None)
+        raises(RuntimeError, around.run, kept.__enter__)
+        assert not around.run(reached)
+
+        def deep():
+            for _ in range(50000):
+                bb.allow_temporary().__enter__()
+
+        contextvars.Context().run(deep)
+        assert not reached()
+
+
+def p_fresh_type():
+    """a type that a fresh import of _socket, or a sub-interpreter, has made is looked at with its first socket"""
+    import _socket  # pylint: disable=import-outside-toplevel
+    with socket.socket() as made:
+        made.connect(SERVER.address)
+        with rules():
+            sys.modules.pop("_socket")
+            try:
+                raises(bb.NetworkBlockedError, lambda: importlib.import_module("_socket").socket(fileno=os.dup(made.fileno())))
+            finally:
+                sys.modules["_socket"] = _socket
 
 
 SUB = f"""
