@@ -125,12 +125,9 @@ def sanitizer_library(name):
 
 
 def sanitized(tap):
-    """Python itself keeps much until its end and beyond: leaks are for the counts above, not for this (detect_leaks=0).
-
-    Not "forks": the sanitizer's allocator of gcc 12 leaves its own locks as they are in a forked child, which then can wait for ever.
-    """
+    """Python itself keeps much until its end and beyond: leaks are for the counts above, not for this (detect_leaks=0)."""
     python = pythons.SYSTEM
-    for words in (["once"], ["flat", "few"], ["interpreters", "20"], ["ends_busy"]):
+    for words in (["once"], ["flat", "few"], ["interpreters", "20"], ["ends_busy"], ["forks", "40"]):
         with tap.point(f"AddressSanitizer and UndefinedBehaviorSanitizer say nothing of {words[0].replace('_', ' ')}"):
             libraries = ":".join(sanitizer_library(name) for name in ("libasan.so", "libubsan.so"))
             # Its own folder of the allocator's blocks: an error in what CPython gave out is seen, too.
