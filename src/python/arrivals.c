@@ -14,10 +14,10 @@
 #include "entry.h"
 #include "judge.h"
 
+/* By the address that came, not by what the socket is said to be. */
 static bool is_judged(const struct ng_py_call *call, struct ng_py_socket *ret_socket)
 {
-	return ng_py_is_blocked() && ng_py_socket_of(call->self, ret_socket) == 0 &&
-	       (ret_socket->family == AF_INET || ret_socket->family == AF_INET6);
+	return ng_py_is_blocked() && ng_py_socket_of(call->self, ret_socket) == 0;
 }
 
 /* May it be handed out? 1; 0: no, it is on record then, and no exception is set; -1 with the exception of what ran
@@ -28,7 +28,7 @@ static int is_welcome(const char *call, const char *api, const struct ng_py_sock
 	struct ng_py_target target;
 
 	if (!ng_py_target_of(address, &target) || !target.has_address)
-		return 1; /* a connected stream tells none */
+		return 1; /* a connected stream tells none, AF_UNIX no such one */
 	memcpy(flow.addr, target.addr, 16);
 	flow.port = target.port;
 	if (ng_py_judge_flow(call, api, socket, &flow, NULL) == 0)
@@ -100,8 +100,7 @@ static PyObject *on_datagram(const struct ng_py_call *call)
 		PyObject *result = ng_py_door_pass(call);
 		int welcome;
 
-		if (!result || !is_judged(call, &socket) || (socket.type & 0xf) == SOCK_STREAM ||
-		    !PyTuple_Check(result) || PyTuple_GET_SIZE(result) <= place)
+		if (!result || !is_judged(call, &socket) || !PyTuple_Check(result) || PyTuple_GET_SIZE(result) <= place)
 			return result;
 		welcome = is_welcome("recvfrom", forms[call->door].api, &socket, PyTuple_GET_ITEM(result, place));
 		if (welcome > 0)

@@ -67,6 +67,7 @@ bool ng_py_permits(const struct ng_flow *flow)
 static struct {
 	bool is_known;
 	Py_ssize_t family, type, proto;
+	PyCFunction fileno; /* the method: what the descriptor is only it knows */
 } members;
 
 /* The type itself, under all that is made of it: the name alone a class of Python's can have as well. */
@@ -96,6 +97,19 @@ static Py_ssize_t offset_of(PyTypeObject *type, const char *name)
 	return offset;
 }
 
+static PyCFunction fileno_of(PyTypeObject *type)
+{
+	PyObject *descr = PyObject_GetAttrString((PyObject *)type, "fileno");
+	PyCFunction function = NULL;
+
+	if (descr && Py_IS_TYPE(descr, &PyMethodDescr_Type) &&
+	    ((PyMethodDescrObject *)descr)->d_method->ml_flags == METH_NOARGS)
+		function = ((PyMethodDescrObject *)descr)->d_method->ml_meth;
+	Py_XDECREF(descr);
+	PyErr_Clear();
+	return function;
+}
+
 static bool members_find(PyTypeObject *type)
 {
 	if (members.is_known)
@@ -103,7 +117,8 @@ static bool members_find(PyTypeObject *type)
 	members.family = offset_of(type, "family");
 	members.type = offset_of(type, "type");
 	members.proto = offset_of(type, "proto");
-	members.is_known = members.family > 0 && members.type > 0 && members.proto > 0;
+	members.fileno = fileno_of(type);
+	members.is_known = members.fileno && members.family > 0 && members.type > 0 && members.proto > 0;
 	return members.is_known;
 }
 
@@ -115,6 +130,20 @@ static int int_at(PyObject *object, Py_ssize_t offset)
 	return value;
 }
 
+/* As the kernel has it: a socket made of a descriptor is said to be of any kind, and dup2() puts another in its place.
+ */
+static int protocol_of(PyObject *object, int said)
+{
+	PyObject *number = members.fileno(object, NULL);
+	const long fd = number ? PyLong_AsLong(number) : -1;
+	socklen_t length = sizeof(int);
+	int protocol;
+
+	Py_XDECREF(number);
+	PyErr_Clear();
+	return fd >= 0 && getsockopt((int)fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 ? protocol : said;
+}
+
 int ng_py_socket_of(PyObject *object, struct ng_py_socket *ret_socket)
 {
 	PyTypeObject *type = ng_py_socket_type(object);
@@ -124,6 +153,8 @@ int ng_py_socket_of(PyObject *object, struct ng_py_socket *ret_socket)
 	*ret_socket = (struct ng_py_socket){ .family = int_at(object, members.family),
 					     .type = int_at(object, members.type),
 					     .proto = int_at(object, members.proto) };
+	if (ng_py_rules_know_protocols()) /* it costs a system call */
+		ret_socket->proto = protocol_of(object, ret_socket->proto);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ bool ng_py_permits(const struct ng_flow *flow);
 
 /* The `_socket.socket` that an object is derived from, or NULL; borrowed. */
 PyTypeObject *ng_py_socket_type(PyObject *object);
-/* 0, or -1 where it is not a `_socket.socket` (no exception). */
+/* 0, or -1 where it is not a `_socket.socket` (no exception). As the object says; the protocol as the
+ * kernel has it, where an entry asks for one. */
 int ng_py_socket_of(PyObject *object, struct ng_py_socket *ret_socket);
 /* Does a socket of this kind exist for confined code at all? AF_UNIX and route netlink do; of the internet TCP, UDP,
  * UDP-Lite and ICMP datagrams: none of them takes addresses but by calls that are seen. */

@@ -31,6 +31,8 @@ struct ng_py_rule {
 
 void ng_py_rules_lock(void);
 void ng_py_rules_unlock(void);
+/* Is an entry limited to a protocol? One read, no lock. */
+bool ng_py_rules_know_protocols(void);
 /* With the lock held. */
 unsigned ng_py_rules_count(void);
 const struct ng_py_rule *ng_py_rule_at(unsigned i);

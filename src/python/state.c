@@ -15,7 +15,7 @@
 static struct {
 	pthread_mutex_t lock;
 	atomic_int profile, children;
-	atomic_bool is_strict;
+	atomic_bool is_strict, knows_protocols;
 	int blocked_profile; /* what block_network() goes back to */
 	struct ng_py_rule *rules[NG_PY_RULES_MAX];
 	unsigned n_rules;
@@ -64,6 +64,11 @@ void ng_py_set_strict(void)
 	atomic_store(&state.is_strict, true);
 }
 
+bool ng_py_rules_know_protocols(void)
+{
+	return atomic_load_explicit(&state.knows_protocols, memory_order_relaxed);
+}
+
 /* --- the entries --- */
 
 unsigned ng_py_rules_count(void)
@@ -107,6 +112,7 @@ static void add_to_portions(const struct ng_allow *allow)
 static void make_portions(struct ng_allows *memory)
 {
 	unsigned n_allow = 0;
+	bool knows_protocols = false;
 
 	free(state.portions);
 	state.portions = memory;
@@ -117,9 +123,13 @@ static void make_portions(struct ng_allows *memory)
 
 		state.app.flags |= rule->flags;
 		n_allow += rule->n_allow + rule->has_name;
-		for (unsigned j = 0; j < rule->n_allow; j++)
+		knows_protocols |= rule->has_name && rule->name.proto;
+		for (unsigned j = 0; j < rule->n_allow; j++) {
+			knows_protocols |= rule->allow[j].proto != 0;
 			add_to_portions(&rule->allow[j]);
+		}
 	}
+	atomic_store(&state.knows_protocols, knows_protocols);
 	state.app.n_allow = (uint16_t)n_allow;
 }
 

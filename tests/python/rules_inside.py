@@ -715,6 +715,35 @@ def p_fresh_type():
                 sys.modules["_socket"] = _socket
 
 
+def p_other_kind():
+    """a socket is judged by what it is, not by what it is said to be: as a protocol, and as one that accepts and receives"""
+    import _socket  # pylint: disable=import-outside-toplevel
+    with rules(f"{LOOPBACK}:{SERVER.port}/udp"):
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with contextlib.closing(made), socket.socket() as stream:
+            made.connect(SERVER.address)  # as datagrams, it may
+            os.dup2(stream.fileno(), made.fileno())
+            raises(bb.NetworkBlockedError, made.connect, SERVER.address)
+        said = _socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 17, _socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach())
+        raises(bb.NetworkBlockedError, said.connect, SERVER.address)
+        said.close()
+    with socket.socket() as peer, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        listening, waiting = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for one in (listening, waiting):
+            one.bind((LOOPBACK, 0))
+        listening.listen()
+        for one in (peer, sender):
+            one.bind(("127.0.0.2", 0))
+        peer.connect(listening.getsockname())
+        sender.sendto(b"x", waiting.getsockname())
+        unlike = [_socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, one.detach()) for one in (listening, waiting)]
+        with rules(LOOPBACK):
+            for one, take in zip(unlike, (unlike[0]._accept, lambda: unlike[1].recvfrom(1))):
+                one.setblocking(False)
+                raises(BlockingIOError, take)
+                one.close()
+
+
 SUB = f"""
 import socket
 try:
