@@ -30,8 +30,8 @@ def block_network(*, strict=False, subprocess=None, existing="keep"):
     "allow" (it is recorded); None leaves it as it is.
     existing="shutdown" ends the sockets that are open and connected to somebody the rules do not permit.
     strict=True also installs a filter in the kernel, for all threads and for good: no internet socket can be made any more, by
-    whatever code, those there are are ended, and nothing can be allowed afterwards. RuntimeError where it cannot be had, as with
-    a whitelist, which a filter cannot honour.
+    whatever code, those there are are ended, and nothing can be allowed afterwards. Where something is permitted (a whitelist,
+    "local"), the launcher supervises the process instead. RuntimeError where neither can be had.
     """
     if existing not in ("keep", "shutdown"):
         raise ValueError(f'existing must be "keep" or "shutdown", not {existing!r}')

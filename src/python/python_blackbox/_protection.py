@@ -40,16 +40,20 @@ _STRICT = {
 
 # id -> (what it is, what closes it).
 _NOT_COVERED = {
-    "native": ("libraries in C that make their own system calls, such as pycurl, psycopg2, pyzmq, grpc", "strict"),
+    "native": ("libraries in C that make their own system calls, such as pycurl, psycopg2, pyzmq, grpc, and the Tcl of tkinter",
+               "strict"),
     "ctypes": ("system calls and C functions called by ctypes or cffi", "strict"),
     "io_uring": ("io_uring, driven by ctypes or a C library", "strict"),
     "memory": ("code that changes this interpreter's memory (ctypes, /proc/self/mem) can switch the hook off", "strict"),
-    "existing": ("sockets from before: data on connections that were open already, datagrams read by recv(), and the kernel's "
-                 "answers for sockets that listened", "existing=\"shutdown\" or strict"),
-    "options": ("detours that a socket's options choose (source routes), where anything may be reached at all", "strict"),
+    "existing": ("sockets from before: data on connections that were open already, and the kernel's answers for sockets that "
+                 "listened; of any socket datagrams read by recv(), and the kernel's answers after listen() without bind()",
+                 "existing=\"shutdown\" for those from before, or strict"),
+    "options": ("what a socket's options make the kernel do, where anything may be reached at all: source routes, the joining of "
+                "multicast groups", "strict"),
 }
 _NEVER_COVERED = {
-    "received": ("sockets that another process hands in over AF_UNIX, used past Python's methods (os.write)", "netguard run"),
+    "received": ("sockets that another process hands in over AF_UNIX, used past Python's methods (os.write, os.dup2)",
+                 "netguard run"),
     "processes": ("processes that were started before, and what they are asked to do", "netguard run"),
     "unix": ("what daemons of this machine do when asked over AF_UNIX: docker, D-Bus, a resolver, a proxy", "netguard run"),
     "outside": ("other processes of this user (of all users, for root) that are made to act: by debugging, by the files they run",
