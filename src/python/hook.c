@@ -201,6 +201,26 @@ static void replace_exec(PyObject *module)
 	PyErr_Clear();
 }
 
+/* A type from before, of an interpreter that never imported us: its initialiser is being called as it was, with what
+ * descriptor cannot be known. Then none of this process may lead to somebody who is not permitted. */
+static int judge_descriptors(const char *api, const struct ng_py_socket *socket)
+{
+	PyObject *list = ng_py_existing_list();
+	bool is_free = list != NULL;
+
+	for (Py_ssize_t i = 0; is_free && i < PyList_GET_SIZE(list); i++) {
+		PyObject *one = PyList_GET_ITEM(list, i);
+
+		is_free = PyDict_GetItemString(one, "peer") == Py_None ||
+			  PyDict_GetItemString(one, "permitted") == Py_True;
+	}
+	Py_XDECREF(list);
+	PyErr_Clear();
+	return is_free ? 0
+		       : refuse_socket(api, socket,
+				       "it may be one of those that are connected to somebody not permitted");
+}
+
 /* --- socket events --- */
 
 static int on_new(const char *api, PyObject *args)
@@ -209,8 +229,12 @@ static int on_new(const char *api, PyObject *args)
 	PyTypeObject *type = arg(args, 0) ? ng_py_socket_type(arg(args, 0)) : NULL;
 	struct ng_flow flow;
 
-	if (type && type->tp_init != wrap_init && replace_init(type) < 0) /* an interpreter that never imported us */
-		PyErr_Clear();
+	if (type && type->tp_init != wrap_init) {
+		if (replace_init(type) < 0)
+			PyErr_Clear();
+		if (judge_descriptors(api, &socket) < 0)
+			return -1;
+	}
 	/* Out of a descriptor, or AF_INET by default: wrap_init() sees what became of it. */
 	if (socket.family == -1 || has_descriptor)
 		return 0;

@@ -12,6 +12,7 @@ import importlib
 import os
 import pickle
 import socket
+import subprocess
 import sys
 import threading
 import traceback
@@ -742,6 +743,34 @@ def p_other_kind():
                 one.setblocking(False)
                 raises(BlockingIOError, take)
                 one.close()
+
+
+EARLY = """
+import os, socket, sys
+try:
+    import _interpreters as module
+    made = module.create("legacy")
+except ImportError:
+    import _xxsubinterpreters as module
+    made = module.create(**({"isolated": False} if sys.version_info >= (3, 12) else {}))
+module.run_string(made, "import _socket")
+server = socket.create_server(("127.0.0.1", 0))
+number = socket.create_connection(server.getsockname()).detach()
+import python_blackbox
+python_blackbox.block_network()
+text = f"try: _socket.socket(fileno={number})\\nexcept PermissionError: print('refused', flush=True)"
+module.run_string(made, text)
+module.run_string(made, text)
+os.close(number)
+module.run_string(made, "import socket; socket.socketpair(); print('made', flush=True)")
+os._exit(0)
+"""
+
+
+def p_early_subinterpreter():
+    """a sub-interpreter from before the module, which has _socket, makes no socket of a connection, its first neither"""
+    said = subprocess.run([sys.executable, "-c", EARLY], stdout=subprocess.PIPE, check=True).stdout
+    equal(said.split(), [b"refused", b"refused", b"made"])
 
 
 SUB = f"""
