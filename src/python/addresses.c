@@ -24,11 +24,6 @@ bool ng_py_address_is_judged(PyObject *object, PyObject *address)
 	return object == judged.object && address == judged.address;
 }
 
-static bool is_inet(int family)
-{
-	return family == AF_INET || family == AF_INET6;
-}
-
 /* Where an address stands in the arguments of a method, by door; sendto()'s is its last. */
 static Py_ssize_t address_place(const struct ng_py_call *call)
 {
@@ -169,7 +164,7 @@ static PyObject *on_address(const struct ng_py_call *call)
 	bool is_judged;
 
 	if (!ng_py_is_blocked() || place < 0 || call->n_args > 8 || ng_py_socket_of(call->self, &socket) < 0 ||
-	    !is_inet(socket.family) || ng_py_is_temporarily_allowed())
+	    !ng_py_is_inet(socket.family) || ng_py_is_temporarily_allowed())
 		return ng_py_door_pass(call);
 	address = settled(call, &socket, call->args[place], &is_judged);
 	if (!address)

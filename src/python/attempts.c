@@ -70,11 +70,6 @@ static void copy_text(char *ret_text, size_t size, const char *text)
 		snprintf(ret_text, size, "%s", text);
 }
 
-static bool is_inet(const struct kind *kind)
-{
-	return kind->family == AF_INET || kind->family == AF_INET6;
-}
-
 static void address_text(const struct kind *kind, bool with_port, char ret_text[static 64])
 {
 	char address[NG_ADDRESS_TEXT_MAX];
@@ -104,7 +99,7 @@ static void target_text(const struct kind *kind, char ret_text[static TEXT_MAX])
 		snprintf(ret_text, TEXT_MAX, "%s", kind->host);
 	} else {
 		snprintf(ret_text, TEXT_MAX, "a socket of %s%s%s", ng_record_family_word(kind->family, family),
-			 is_inet(kind) && *word ? ", " : "", is_inet(kind) ? word : "");
+			 ng_py_is_inet(kind->family) && *word ? ", " : "", ng_py_is_inet(kind->family) ? word : "");
 	}
 }
 
@@ -352,7 +347,6 @@ static bool put(PyObject *dict, const char *name, PyObject *value)
 /* The fields of the design's attempt record, as src/run/record-json.c names them, and net_restrict's three. */
 static PyObject *kind_dict(const struct kind *kind)
 {
-	static const char *const profiles[] = { "", "offline", "local", "online" };
 	char address[64] = "", target[TEXT_MAX], tip[400], family[16], proto[16];
 	PyObject *dict = PyDict_New();
 
@@ -364,7 +358,7 @@ static PyObject *kind_dict(const struct kind *kind)
 	    put(dict, "time", PyFloat_FromDouble((double)kind->first.tv_sec + (double)kind->first.tv_nsec / 1e9)) &&
 	    put(dict, "source", PyUnicode_FromString("python")) && put(dict, "pid", PyLong_FromLong(kind->pid)) &&
 	    put(dict, "uid", PyLong_FromUnsignedLong(getuid())) && put(dict, "exe", exe_path()) &&
-	    put(dict, "profile", PyUnicode_FromString(profiles[kind->profile & 3])) &&
+	    put(dict, "profile", PyUnicode_FromString(ng_py_profile_word(kind->profile))) &&
 	    put(dict, "call", PyUnicode_FromString(kind->call)) && put(dict, "api", PyUnicode_FromString(kind->api)) &&
 	    put(dict, "args",
 		Py_BuildValue("[sN]", kind->family < 0 ? "" : ng_record_family_word(kind->family, family),
@@ -372,7 +366,8 @@ static PyObject *kind_dict(const struct kind *kind)
 	    put(dict, "family",
 		PyUnicode_FromString(kind->family < 0 ? "" : ng_record_family_word(kind->family, family))) &&
 	    put(dict, "protocol",
-		PyUnicode_FromString(is_inet(kind) ? ng_record_proto_word(kind->flow.proto, proto) : "")) &&
+		PyUnicode_FromString(ng_py_is_inet(kind->family) ? ng_record_proto_word(kind->flow.proto, proto)
+								 : "")) &&
 	    put(dict, "address", text_or_none(address)) && put(dict, "port", PyLong_FromLong(kind->flow.port)) &&
 	    put(dict, "name", text_or_none(kind->host)) && put(dict, "path", text_or_none(kind->path)) &&
 	    put(dict, "class", text_or_none(kind->has_address ? ng_record_class_word(kind->class) : "")) &&

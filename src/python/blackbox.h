@@ -39,6 +39,7 @@ enum ng_py_children {
 /* One read each, no lock: for the way of each call. */
 int ng_py_profile(void); /* NG_PROFILE_* */
 static inline bool ng_py_is_blocked(void);
+const char *ng_py_profile_word(int profile); /* as profile() takes and gives it */
 enum ng_py_children ng_py_children(void);
 bool ng_py_is_strict(void);
 void ng_py_set_children(enum ng_py_children children);

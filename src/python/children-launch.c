@@ -352,9 +352,6 @@ static PyObject *whitelist_without_repeats(void)
 
 static PyObject *block_text(const struct ng_py_child *child, PyObject *line)
 {
-	static const char *const modes[] = { [NG_PY_CHILDREN_CONFINE] = "confine",
-					     [NG_PY_CHILDREN_REFUSE] = "refuse",
-					     [NG_PY_CHILDREN_ALLOW] = "allow" };
 	PyObject *entries = whitelist_without_repeats(), *place = PyUnicode_DecodeFSDefault(package_place);
 	PyObject *text = PyUnicode_DecodeFSDefault(PyBytes_AS_STRING(line)), *all = NULL, *bytes = NULL;
 
@@ -364,7 +361,7 @@ static PyObject *block_text(const struct ng_py_child *child, PyObject *line)
 			"sys.path.pop(0); _netguard.set_children('%s'); "
 			"[_netguard.add_whitelist(entry) for entry in %A]; _netguard.profile('%s'); "
 			"del _netguard\n%U",
-			place, modes[ng_py_children()], entries,
+			place, ng_py_children_word(ng_py_children()), entries,
 			child->profile == NG_PROFILE_LOCAL ? "local" : "offline", text);
 	if (all)
 		bytes = PyUnicode_EncodeFSDefault(all);

@@ -17,6 +17,11 @@ static const char *const modes[] = {
 	[NG_PY_CHILDREN_ALLOW] = "allow",
 };
 
+const char *ng_py_children_word(enum ng_py_children children)
+{
+	return modes[children];
+}
+
 /* --- one child --- */
 
 void ng_py_child_done(struct ng_py_child *child)
@@ -150,7 +155,7 @@ int ng_py_children_event(const char *event, PyObject *args)
 
 static PyObject *py_children_mode(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-	return PyUnicode_FromString(modes[ng_py_children()]);
+	return PyUnicode_FromString(ng_py_children_word(ng_py_children()));
 }
 
 static PyObject *py_set_children(PyObject *Py_UNUSED(module), PyObject *word)

@@ -36,6 +36,8 @@ enum ng_py_way {
 	NG_PY_WAY_NEW_FILTER, /* without launcher: it is born with one */
 };
 
+/* As block_network(subprocess=...) takes it. */
+const char *ng_py_children_word(enum ng_py_children children);
 void ng_py_child_done(struct ng_py_child *child);
 /* Is the question to be asked at all? */
 static inline bool ng_py_child_is_judged(void)

@@ -22,16 +22,12 @@
 #include "judge.h"
 #include "rules.h"
 #include "strict.h"
+#include "run/allow.h"
 
 /* Of the event's arguments, borrowed; NULL where there are fewer. */
 static PyObject *arg(PyObject *args, Py_ssize_t i)
 {
 	return PyTuple_Check(args) && i < PyTuple_GET_SIZE(args) ? PyTuple_GET_ITEM(args, i) : NULL;
-}
-
-static bool is_inet(int family)
-{
-	return family == AF_INET || family == AF_INET6;
 }
 
 static int int_of(PyObject *object)
@@ -244,7 +240,7 @@ static int on_new(const char *api, PyObject *args)
 		socket.proto = 0;
 	if (!ng_py_kind_is_good(socket.family, socket.type, socket.proto))
 		return refuse_kind(api, &socket);
-	if (!is_inet(socket.family))
+	if (!ng_py_is_inet(socket.family))
 		return 0;
 	if (ng_py_is_strict() && !ng_py_supervisor()) /* the filter would, in fewer words */
 		return refuse_socket(api, &socket, "the filter of strict=True lets no Internet socket be made");
@@ -262,7 +258,7 @@ static int judge_address(const char *call, const char *api, uint8_t kind, PyObje
 	if (!object || !address || address == Py_None || ng_py_address_is_judged(object, address) ||
 	    ng_py_socket_of(object, &socket) < 0)
 		return 0;
-	if (!is_inet(socket.family))
+	if (!ng_py_is_inet(socket.family))
 		return ng_py_kind_is_good(socket.family, socket.type, socket.proto) ? 0 : refuse_kind(api, &socket);
 	if (!ng_py_target_of(address, &target)) /* the interpreter has taken it, and we cannot tell for what */
 		return ng_py_refuse_unread(call, api, &socket);
@@ -314,7 +310,7 @@ static int judge_host(const char *api, PyObject *host, PyObject *port, int famil
 	flow = ng_py_flow_of(&socket, NG_CALL_CONNECT);
 	memcpy(flow.addr, target.addr, 16);
 	flow.port = target.port;
-	socket.family = memcmp(target.addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0 ? AF_INET : AF_INET6;
+	socket.family = ng_run_address_is_ipv4(target.addr) ? AF_INET : AF_INET6;
 	return ng_py_judge_flow("resolve", api, &socket, &flow, NULL);
 }
 

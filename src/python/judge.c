@@ -158,11 +158,6 @@ int ng_py_socket_of(PyObject *object, struct ng_py_socket *ret_socket)
 	return 0;
 }
 
-static bool is_inet(int family)
-{
-	return family == AF_INET || family == AF_INET6;
-}
-
 bool ng_py_kind_is_good(int family, int type, int proto)
 {
 	const int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -171,7 +166,7 @@ bool ng_py_kind_is_good(int family, int type, int proto)
 		return true;
 	if (family == AF_NETLINK)
 		return proto == 0; /* NETLINK_ROUTE: asking for interfaces and routes */
-	if (!is_inet(family))
+	if (!ng_py_is_inet(family))
 		return false;
 	if (kind == SOCK_STREAM)
 		return proto == 0 || proto == IPPROTO_TCP;
@@ -384,7 +379,7 @@ int ng_py_judge_peer(const char *call, const char *api, int fd)
 	socklen_t length = sizeof(peer), size = sizeof(int);
 	struct ng_flow flow;
 
-	if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0 || !is_inet(peer.ss_family))
+	if (getpeername(fd, (struct sockaddr *)&peer, &length) < 0 || !ng_py_is_inet(peer.ss_family))
 		return 0;
 	sock.family = peer.ss_family;
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &sock.type, &size);

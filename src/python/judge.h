@@ -9,6 +9,11 @@
 
 #include "blackbox.h"
 
+static inline bool ng_py_is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
 /* Of a `_socket.socket` object. */
 struct ng_py_socket {
 	int family, type, proto;

@@ -36,12 +36,6 @@ static const char *const door_names[NG_PY_DOORS] = {
 	[NG_PY_DOOR_SYSTEM] = "system",
 };
 
-static const char *const children_words[] = {
-	[NG_PY_CHILDREN_CONFINE] = "confine",
-	[NG_PY_CHILDREN_REFUSE] = "refuse",
-	[NG_PY_CHILDREN_ALLOW] = "allow",
-};
-
 static PyObject *list_doors(void)
 {
 	PyObject *doors = PyDict_New();
@@ -81,7 +75,7 @@ static PyObject *facts(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 	return Py_BuildValue("{s:O,s:O,s:O,s:i,s:N,s:z,s:s}", "hook", hook ? Py_True : Py_False, "filter",
 			     filter ? Py_True : Py_False, "strict", ng_py_is_strict() ? Py_True : Py_False,
 			     "supervisor", (int)ng_py_supervisor(), "doors", list_doors(), "launcher", ng_py_launcher(),
-			     "children", children_words[ng_py_children()]);
+			     "children", ng_py_children_word(ng_py_children()));
 }
 
 static PyMethodDef methods[] = {

@@ -342,6 +342,11 @@ static const char *const profiles[] = {
 	[NG_PROFILE_ONLINE] = "online",
 };
 
+const char *ng_py_profile_word(int profile)
+{
+	return profile >= NG_PROFILE_OFFLINE && profile <= NG_PROFILE_ONLINE ? profiles[profile] : "";
+}
+
 /* -1 with an exception where strict stands against it. */
 static int may_loosen(const char *what)
 {
@@ -390,7 +395,7 @@ static PyObject *py_profile(PyObject *Py_UNUSED(module), PyObject *args)
 	if (!PyArg_ParseTuple(args, "|z:profile", &word))
 		return NULL;
 	if (!word)
-		return PyUnicode_FromString(profiles[ng_py_profile()]);
+		return PyUnicode_FromString(ng_py_profile_word(ng_py_profile()));
 	for (int i = NG_PROFILE_OFFLINE; i <= NG_PROFILE_ONLINE; i++) {
 		if (strcmp(word, profiles[i]) != 0)
 			continue;
